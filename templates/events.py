@@ -111,7 +111,8 @@ def to_graph(record: CaptionEvents | dict[str, Any]) -> "nx.MultiDiGraph":
 
     Event nodes (`kind="event"`) carry `type`, `label` (the trigger) and `score`; participants (`kind="entity"`) carry
     `label` and `entity`. Arguments that end at one place have one head and are one node, under the longest of their
-    texts. An edge runs from event to participant with `role`. Spans are in `start` and `end`.
+    texts. An edge runs from event to participant with `role`. Spans are in `start` and `end`. An event's node is its
+    id, a participant's `("entity", end)`.
     """
     import networkx as nx  # a third of a second, for those who draw
 
@@ -122,10 +123,12 @@ def to_graph(record: CaptionEvents | dict[str, Any]) -> "nx.MultiDiGraph":
         span = {"start": event.trigger.start, "end": event.trigger.end}
         graph.add_node(event.id, kind="event", type=event.type, label=event.trigger.text, score=event.score, **span)
         for argument in event.arguments:
-            node = f"entity:{argument.end}"
-            if node not in graph or argument.start < graph.nodes[node]["start"]:
+            node = ("entity", argument.end)
+            known = graph.nodes.get(node, {})
+            if not known or argument.start < known["start"]:
                 span = {"start": argument.start, "end": argument.end}
-                graph.add_node(node, kind="entity", label=argument.text, entity=argument.entity, **span)
+                graph.add_node(node, kind="entity", label=argument.text, **span)
+            graph.nodes[node]["entity"] = known.get("entity") or argument.entity
             graph.add_edge(event.id, node, role=argument.role)
     return graph
 
@@ -133,24 +136,33 @@ def to_graph(record: CaptionEvents | dict[str, Any]) -> "nx.MultiDiGraph":
 def parse_record(data: Any, where: str) -> CaptionEvents:
     """A checked record from a JSON object; `where` is named in errors. Raises `RecordError`."""
     try:
-        return CaptionEvents.model_validate(data)
+        record = CaptionEvents.model_validate(data)
+        json.dumps(data, ensure_ascii=False, default=str).encode()
     except ValidationError as error:
         problem = error.errors()[0]
         path = ".".join(str(key) for key in problem["loc"]) or "record"
         raise RecordError(f"{where}: {path}: {problem['msg'].removeprefix('Value error, ')}") from None
+    except UnicodeEncodeError as error:
+        raise RecordError(f"{where}: holds half a surrogate pair ({error.object[error.start]!a})") from None
+    return record
 
 
 def read_events(path: str | Path) -> Iterator[CaptionEvents]:
     """The records of an `events.jsonl`, one at a time. Raises `RecordError` with file and line at the first bad one."""
     path = Path(path)
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
-            if line.strip():
+            text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+            if text.strip():
                 try:
-                    data = json.loads(line)
-                except json.JSONDecodeError as error:
+                    data = json.loads(text.decode("utf-8"), parse_constant=_no_constant)
+                except (ValueError, RecursionError) as error:
                     raise RecordError(f"{path}:{number}: not JSON: {error}; expected one object a line") from None
                 yield parse_record(data, f"{path}:{number}")
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON value")
 
 
 def write_events(path: str | Path, records: Iterable[CaptionEvents]) -> int:
@@ -160,10 +172,19 @@ def write_events(path: str | Path, records: Iterable[CaptionEvents]) -> int:
     count = 0
     try:
         with partial.open("w", encoding="utf-8") as out:
-            for count, record in enumerate(records, 1):  # noqa: B007
-                data = record.model_dump(mode="json", exclude_unset=True)
-                out.write(json.dumps(data, ensure_ascii=False) + "\n")
+            for record in records:
+                out.write(json.dumps(_plain(record), ensure_ascii=False) + "\n")
+                count += 1
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
     return count
+
+
+def _plain(record: CaptionEvents) -> dict[str, Any]:
+    """The record as JSON with the keys that were given, and arguments that were appended."""
+    data = record.model_dump(mode="json", exclude_unset=True)
+    for event, row in zip(record.events, data["events"], strict=True):
+        if event.arguments:
+            row["arguments"] = [argument.model_dump(mode="json", exclude_unset=True) for argument in event.arguments]
+    return data

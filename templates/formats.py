@@ -37,8 +37,24 @@ ROLE_LABELS = {
     "place": "Place",
     "location": "Place",
 }
-PREPOSITIONS = r"(?:with|using|in|at|on|from|to|into|onto|for|by|of|through|against|near|over|under|inside|around|along)"
-WORD_SLOT = re.compile(r"\b(?:the |an? )?([A-Z][A-Z0-9_]{2,})\b")
+PREPOSITIONS = (
+    r"(?:with|using|in|at|on|from|to|into|onto|for|by|of|through|against|near|over|under|inside|around|along)"
+)
+WORD_SLOT = re.compile(r"\b(?:[Tt]he |[Aa]n? )?([A-Z][A-Z0-9_]{2,})\b")
+OTHER_KINDS = {
+    "per": "person",
+    "org": "organization",
+    "gpe": "place",
+    "loc": "place",
+    "fac": "place",
+    "veh": "vehicle",
+    "wea": "weapon",
+    "com": "object",
+    "aml": "animal",
+    "mon": "abstract",
+    "time": "time",
+}
+"""Entity types of ACE and KAIROS in the kinds used here."""
 
 
 def read_imsitu(path: str | Path) -> Ontology:
@@ -58,7 +74,10 @@ def read_imsitu(path: str | Path) -> Ontology:
     for verb, entry in verbs.items():
         if not isinstance(entry, dict) or not isinstance(entry.get("roles"), dict) or "abstract" not in entry:
             raise OntologyError(f"{path}: verbs.{verb}: expected an object with 'abstract' and 'roles'")
-        roles = {role: _role(role) for role in entry.get("order") or entry["roles"]}
+        order = entry.get("order") or list(entry["roles"])
+        if not isinstance(order, list) or set(order) != set(entry["roles"]):
+            raise OntologyError(f"{path}: verbs.{verb}.order: found {order!r}, expected a list of the verb's roles")
+        roles = {role: _role(role) for role in order}
         events[verb] = {
             "gerund": verb.replace("_", " "),
             "sentences": _sentences(str(entry["abstract"]), list(roles), verb),
@@ -83,8 +102,8 @@ def read_role_json(path: str | Path) -> Ontology:
         template = entry.get("template") if isinstance(entry, dict) else None
         roles = entry.get("roles", entry) if isinstance(entry, dict) else entry
         if isinstance(roles, list) and all(isinstance(role, str) for role in roles):
-            names = {role: None for role in roles}
-        elif isinstance(roles, dict) and all(isinstance(kinds, list | None) for kinds in roles.values()):
+            names = dict.fromkeys(roles)
+        elif isinstance(roles, dict) and all(_is_kinds(kinds) for kinds in roles.values()):
             names = roles
         else:
             raise OntologyError(f"{path}: {name}: expected a list of role names, or role names with entity kinds")
@@ -92,7 +111,7 @@ def read_role_json(path: str | Path) -> Ontology:
         gerund = re.sub(r"(?<=[a-z])(?=[A-Z])|-", " ", gerund).lower()
         events[name] = {
             "gerund": gerund,
-            "sentences": _numbered(template, list(names), gerund),
+            "sentences": _numbered(template, list(roles), gerund),
             "roles": {role: _role(role, kinds) for role, kinds in names.items()},
             "aliases": _other_spelling(name),
         }
@@ -101,7 +120,7 @@ def read_role_json(path: str | Path) -> Ontology:
 
 def read_ontology(source: str | Path | Ontology) -> Ontology:
     """Any ontology: a shipped name, TOML, or JSON in one of the forms above. Raises `OntologyError`."""
-    if isinstance(source, str | Path) and Path(source).suffix == ".json":
+    if isinstance(source, str | Path) and Path(source).suffix.lower() == ".json":
         return read_imsitu(source) if "verbs" in _read_json(source) else read_role_json(source)
     return load_ontology(source)
 
@@ -120,8 +139,14 @@ def _read_json(path: str | Path) -> dict[str, Any]:
 
 def _role(name: str, kinds: list[str] | None = None) -> dict[str, Any]:
     label = ROLE_LABELS.get(name.lower())
-    known = [kind.lower() for kind in kinds or () if kind.lower() in ENTITY_KINDS]
-    return {"kinds": known or list(ENTITY_KINDS), "labels": [label or "ARG2"]}
+    known = [OTHER_KINDS.get(kind.lower(), kind.lower()) for kind in kinds or ()]
+    if not set(known) <= set(ENTITY_KINDS):
+        known = []  # a kind that is not ours may be any
+    return {"kinds": list(dict.fromkeys(known)) or list(ENTITY_KINDS), "labels": [label or "ARG2"]}
+
+
+def _is_kinds(kinds: Any) -> bool:
+    return kinds is None or (isinstance(kinds, list) and all(isinstance(kind, str) for kind in kinds))
 
 
 def _lemmas(gerund: str) -> list[str]:
@@ -148,15 +173,21 @@ def _sentences(abstract: str, roles: list[str], gerund: str) -> list[str]:
 
 
 def _numbered(template: Any, roles: list[str], gerund: str) -> list[str]:
-    fallback = gerund + "".join(f" [{role.lower()} {{{role}}}]" for role in roles)
+    """A KAIROS template with its numbered slots as ours; a role that is listed twice is said once, at its first."""
+    fallback = gerund + "".join(f" [{role.lower()} {{{role}}}]" for role in dict.fromkeys(roles))
     if not isinstance(template, str):
         return [fallback]
+    said: set[str] = set()
 
     def slot(match: re.Match[str]) -> str:
         number = int(match[1]) - 1
-        return f"{{{roles[number]}}}" if number < len(roles) else ""
+        if not 0 <= number < len(roles) or roles[number] in said:
+            return ""
+        said.add(roles[number])
+        return f"{{{roles[number]}}}"
 
-    return [re.sub(r"[\[\]]", "", re.sub(r"<arg(\d+)>", slot, template)), fallback]
+    text = re.sub(r"<arg(\d+)>", slot, re.sub(r"[\[\]]", "", template))
+    return [re.sub(r"\s+", " ", text).strip(), fallback]
 
 
 def _other_spelling(name: str) -> list[str]:

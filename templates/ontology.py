@@ -145,15 +145,20 @@ class EventTemplate(_Strict):
             raise ValueError(f"no sentence mentions role {unsaid[0]!r}; add {{{unsaid[0]}}} to one")
         for group in self.symmetric:
             _all_in(group, tuple(self.roles), "role of this type")
-        names = [name for role, spec in self.roles.items() for name in {role, *spec.aliases}]
-        if doubled := sorted({name for name in names if names.count(name) > 1}):
+        names = [
+            name
+            for role, spec in self.roles.items()
+            for name in {n.casefold(): n for n in (*spec.aliases, role)}.values()
+        ]
+        folded = [name.casefold() for name in names]
+        if doubled := sorted({name for name in names if folded.count(name.casefold()) > 1}):
             raise ValueError(f"{doubled[0]!r} names two roles; a role name or alias may stand once in a type")
-        if self.triggers:
-            if unlabelled := [role for role, spec in self.roles.items() if not spec.labels]:
-                raise ValueError(
-                    f"role {unlabelled[0]!r} has no labels, so a trigger could never fill it; "
-                    f"give labels, some of {', '.join(ARGUMENT_LABELS)}"
-                )
+        unlabelled = [role for role, spec in self.roles.items() if not spec.labels]
+        if self.triggers and unlabelled:
+            raise ValueError(
+                f"role {unlabelled[0]!r} has no labels, so a trigger could never fill it; "
+                f"give labels, some of {', '.join(ARGUMENT_LABELS)}"
+            )
         return self
 
     def role(self, name: str) -> str | None:
@@ -183,12 +188,18 @@ class Ontology(_Strict):
     def _name_events(cls, events: Any) -> Any:
         if not isinstance(events, dict):
             return events
-        return {name: {"name": name, **spec} if isinstance(spec, dict) else spec for name, spec in events.items()}
+        for name, spec in events.items():
+            if isinstance(spec, dict) and spec.get("name", name) != name:
+                raise ValueError(f"events.{name!r}: has a name of its own, {spec['name']!r}; its key is its name")
+        return {name: {**spec, "name": name} if isinstance(spec, dict) else spec for name, spec in events.items()}
 
     @model_validator(mode="after")
     def _consistent(self) -> "Ontology":
         owner: dict[str, str] = {}
         for name, event in self.events.items():
+            if event.parent in self.events and name in self.ancestors(event.parent):
+                circle = " -> ".join((name, event.parent or "", *self.ancestors(event.parent or "")))
+                raise ValueError(f"events.{name!r}: is its own ancestor ({circle}); a parent may not lead back")
             for other in (*event.near, *([event.parent] if event.parent else ())):
                 if other not in self.events or other == name:
                     raise ValueError(f"events.{name!r}: {other!r} is not another type of this ontology")
@@ -241,20 +252,30 @@ def load_ontology(source: str | Path | Ontology = "news") -> Ontology:
     if isinstance(source, Ontology):
         return source
     path = Path(source)
-    if path.suffix == "" and not path.exists():
+    if path.suffix == "" and not path.is_file():
         path = SHIPPED / f"{source}.toml"
+        if str(source) == "open":
+            raise OntologyError("the open ontology is no list of types: the lemma of every visible predicate is one")
         if not path.exists():
             shipped = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.toml")))
-            raise OntologyError(f"no ontology {str(source)!r}: give one of {shipped}, 'open', or the path of a TOML file")
-    return _load_file(path.resolve())
+            raise OntologyError(
+                f"no ontology {str(source)!r}: give one of {shipped}, 'open', or the path of a TOML file"
+            )
+    if path.parent == SHIPPED:
+        return _load_shipped(path)
+    return _load_file(path)
 
 
 @cache
+def _load_shipped(path: Path) -> Ontology:
+    return _load_file(path)
+
+
 def _load_file(path: Path) -> Ontology:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise OntologyError(f"{path}: no such file; give the path of an ontology in TOML") from None
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise OntologyError(f"{path}: {error.strerror}; give the path of an ontology in TOML") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise OntologyError(f"{path}: not valid TOML: {error}") from None
     return parse_ontology(data, str(path))
@@ -268,7 +289,10 @@ def parse_ontology(data: dict[str, Any], where: str) -> Ontology:
         lines = []
         for problem in error.errors():
             path = ".".join(f'"{key}"' if ":" in str(key) else str(key) for key in problem["loc"]) or "the file"
-            lines.append(f"{where}: {path}: {problem['msg'].removeprefix('Value error, ')}")
+            text = problem["msg"].removeprefix("Value error, ")
+            if problem["type"] == "extra_forbidden":
+                text = "unknown key; docs/ontologies.md lists the known ones"
+            lines.append(f"{where}: {path}: {text}")
         raise OntologyError("\n".join(lines)) from None
 
 
@@ -289,11 +313,16 @@ def _check_sentence(sentence: str, roles: dict[str, Role]) -> None:
     for group in re.findall(r"\[([^\[\]]*)\]", sentence):
         if not SLOT.search(group):
             raise ValueError(f"sentence {sentence!r}: the group [{group}] holds no slot, so it could never vanish")
+    if not sentence.strip():
+        raise ValueError("a sentence is empty")
     if empty := [verb for verb in VERB.findall(sentence) if not verb.isalpha()]:
         raise ValueError(f"sentence {sentence!r}: <{empty[0]}> is not one verb in its base form")
-    first_verb = VERB.search(sentence)
-    if first_verb and not SLOT.search(sentence[: first_verb.start()]):
-        raise ValueError(f"sentence {sentence!r}: <{first_verb[1]}> has no slot before it to agree with")
+    outside = re.sub(r"\[[^\[\]]*\]", "", sentence)
+    first_verb = VERB.search(outside)
+    if first_verb and not SLOT.search(outside[: first_verb.start()]):
+        raise ValueError(
+            f"sentence {sentence!r}: <{first_verb[1]}> has no slot before it, outside groups, to agree with"
+        )
 
 
 def _all_in(values: tuple[str, ...], allowed: tuple[str, ...], what: str) -> tuple[str, ...]:
