@@ -14,18 +14,17 @@ An ontology is a TOML file. `news.toml` ships with the package; a user's own fil
     Dish = { kinds = ["object", "substance"], labels = ["Theme"] }
     Tool = { kinds = ["object"], labels = ["Instrument"] }
 
-In a sentence `{Role}` is a slot, `[...]` a group that vanishes unless every slot in it is filled, and `<verb>` a verb
-that agrees with the slot before it. Sentences are tried in order; the first whose slots outside groups are all
-filled is said.
+`templates.sentences` has the grammar of the sentences.
 """
 
-import re
 import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from templates.sentences import check_sentence, slots_of
 
 EntityKind = Literal[
     "person",
@@ -51,8 +50,6 @@ PROPBANK_LABELS = (
 )
 ARGUMENT_LABELS = OPEN_ROLES + PROPBANK_LABELS
 
-SLOT = re.compile(r"\{([^{}]*)\}")
-VERB = re.compile(r"<([^<>]*)>")
 SHIPPED = Path(__file__).parent
 
 
@@ -139,8 +136,8 @@ class EventTemplate(_Strict):
     @model_validator(mode="after")
     def _consistent(self) -> "EventTemplate":
         for sentence in self.sentences:
-            _check_sentence(sentence, self.roles)
-        mentioned = {slot for sentence in self.sentences for slot in SLOT.findall(sentence)}
+            check_sentence(sentence, self.roles)
+        mentioned = {slot for sentence in self.sentences for slot in slots_of(sentence)}
         if unsaid := [role for role in self.roles if role not in mentioned]:
             raise ValueError(f"no sentence mentions role {unsaid[0]!r}; add {{{unsaid[0]}}} to one")
         for group in self.symmetric:
@@ -294,35 +291,6 @@ def parse_ontology(data: dict[str, Any], where: str) -> Ontology:
                 text = "unknown key; docs/ontologies.md lists the known ones"
             lines.append(f"{where}: {path}: {text}")
         raise OntologyError("\n".join(lines)) from None
-
-
-def _check_sentence(sentence: str, roles: dict[str, Role]) -> None:
-    depth = 0
-    for character in sentence:
-        depth += (character == "[") - (character == "]")
-        if depth not in (0, 1):
-            raise ValueError(f"sentence {sentence!r}: groups [...] must be closed and may not be nested")
-    if depth:
-        raise ValueError(f"sentence {sentence!r}: a group [ is never closed")
-    rest = VERB.sub("", SLOT.sub("", sentence))
-    if stray := re.search(r"[{}<>]", rest):
-        raise ValueError(f"sentence {sentence!r}: stray {stray[0]!r}; a slot is {{Role}}, a verb is <lemma>")
-    for slot in SLOT.findall(sentence):
-        if slot not in roles:
-            raise ValueError(f"sentence {sentence!r}: {{{slot}}} is not a role of this type ({', '.join(roles)})")
-    for group in re.findall(r"\[([^\[\]]*)\]", sentence):
-        if not SLOT.search(group):
-            raise ValueError(f"sentence {sentence!r}: the group [{group}] holds no slot, so it could never vanish")
-    if not sentence.strip():
-        raise ValueError("a sentence is empty")
-    if empty := [verb for verb in VERB.findall(sentence) if not verb.isalpha()]:
-        raise ValueError(f"sentence {sentence!r}: <{empty[0]}> is not one verb in its base form")
-    outside = re.sub(r"\[[^\[\]]*\]", "", sentence)
-    first_verb = VERB.search(outside)
-    if first_verb and not SLOT.search(outside[: first_verb.start()]):
-        raise ValueError(
-            f"sentence {sentence!r}: <{first_verb[1]}> has no slot before it, outside groups, to agree with"
-        )
 
 
 def _all_in(values: tuple[str, ...], allowed: tuple[str, ...], what: str) -> tuple[str, ...]:
