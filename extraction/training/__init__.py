@@ -1,0 +1,1 @@
+"""Training of the reader: corpora to examples, losses, the recipe."""
