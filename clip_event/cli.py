@@ -1,0 +1,199 @@
+"""The command line: parses, calls a plain function of the same name, prints what it returns."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clip_event import __version__
+
+app = typer.Typer(
+    help="Who did what to whom in a news photograph.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+ontology_app = typer.Typer(help="Look at ontologies and check your own.", no_args_is_help=True)
+evaluate_app = typer.Typer(help="Measure against gold.", no_args_is_help=True)
+app.add_typer(ontology_app, name="ontology")
+app.add_typer(evaluate_app, name="evaluate")
+
+Ontology = Annotated[str, typer.Option(help="news, open, or the path of a TOML or JSON ontology.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
+BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Captions in one pass of the network.")]
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"clip-event {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Who did what to whom in a news photograph."""
+
+
+@contextmanager
+def _plain_errors(hint: str = "") -> Iterator[None]:
+    """What a user can mend is one line on standard error and exit status 1 or 2, never a traceback."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted{hint}", err=True)
+        raise typer.Exit(130) from None
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise typer.Exit(1) from None
+    except (ValueError, OSError) as error:
+        typer.echo(f"clip-event: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def extract(
+    source: Annotated[str, typer.Argument(metavar="IN", help="JSONL, CSV, Parquet, .gz, a saved data set, or -.")],
+    out: Annotated[str, typer.Option("-o", "--out", help="JSONL file to write; - is standard output.")] = "-",
+    ontology: Ontology = "news",
+    batch_size: BatchSize = 64,
+    device: Device = "auto",
+    errors: Annotated[Path | None, typer.Option(help="File for bad records. [default: beside OUT]")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad record.")] = False,
+) -> None:
+    """Read captions into events.
+
+    Each input record needs a `caption`; it comes out with `events` and `salient` added, in the same order. Bad records
+    are counted and written to the errors file, and never stop a run.
+
+    Example: `clip-event extract captions.jsonl -o events.jsonl`
+    """
+    from clip_event import terminal
+    from extraction.files import extract as run
+
+    with _plain_errors("; run it again with --resume to go on where it stopped"), terminal.progress(source) as step:
+        summary = run(
+            source,
+            out,
+            ontology=ontology,
+            batch_size=batch_size,
+            device=device,
+            errors=errors,
+            resume=resume,
+            strict=strict,
+            progress=step,
+        )
+    terminal.summary(summary)
+
+
+@ontology_app.command("check")
+def ontology_check(file: Annotated[str, typer.Argument(help="TOML or JSON ontology, or a shipped name.")]) -> None:
+    """Check an ontology file: every mistake is named with its place in the file.
+
+    Example: `clip-event ontology check sports.toml`
+    """
+    from templates import read_ontology
+
+    with _plain_errors():
+        found = read_ontology(file)
+        roles = sum(len(event.roles) for event in found.events.values())
+        typer.echo(f"{file}: ok, {len(found.events)} types, {roles} roles")
+
+
+@ontology_app.command("show")
+def ontology_show(
+    file: Annotated[str, typer.Argument(help="TOML or JSON ontology, or a shipped name.")] = "news",
+    type_: Annotated[str | None, typer.Option("--type", help="Only this type, with its sentences.")] = None,
+) -> None:
+    """Print an ontology's types and roles.
+
+    Example: `clip-event ontology show news --type Justice:Arrest-Jail`
+    """
+    from clip_event import terminal
+    from templates import read_ontology
+
+    with _plain_errors():
+        terminal.ontology(read_ontology(file), type_)
+
+
+@evaluate_app.command("extraction")
+def evaluate_extraction(
+    predicted: Annotated[Path, typer.Argument(metavar="PRED", help="events.jsonl as `extract` writes it.")],
+    gold: Annotated[Path, typer.Argument(metavar="GOLD", help="events.jsonl with gold events.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Score triggers and arguments against gold, overall and by type, with 95 % bootstrap intervals.
+
+    A trigger counts when its type is right and its span overlaps gold's; an argument when event type and role are
+    right and its head, its last word, lies inside gold's span. Records are paired by id, else by caption.
+
+    Example: `clip-event evaluate extraction events.jsonl gold.jsonl`
+    """
+    from clip_event import terminal
+    from extraction.scoring import score_files
+
+    with _plain_errors():
+        result = score_files(predicted, gold)
+        if as_json:
+            typer.echo(json.dumps(result, ensure_ascii=False))
+        else:
+            terminal.scores(result)
+
+
+@app.command("train-reader")
+def train_reader(
+    files: Annotated[list[Path], typer.Argument(metavar="MY.jsonl...", help="Your annotations, as events.jsonl.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the reader.")],
+    ontology: Ontology = "news",
+    start: Annotated[str, typer.Option("--from", help="shipped, minilm, or a reader's folder.")] = "shipped",
+    epochs: Annotated[int, typer.Option(min=1)] = 8,
+    seed: Annotated[int, typer.Option()] = 1,
+    dev: Annotated[
+        Path | None, typer.Option(help="Gold to score after each epoch; its look-alikes are dropped.")
+    ] = None,
+) -> None:
+    """Train the reader on your own annotations; use it with `EventExtractor(reader=FOLDER)`.
+
+    Example: `clip-event train-reader mine.jsonl --from shipped -o my-reader`
+    """
+    from extraction.training.recipe import train_on
+
+    with _plain_errors():
+        train_on(files, out, ontology=ontology, start=start, epochs=epochs, seed=seed, dev=dev, report=_say)
+        typer.echo(f"{out}: reader written", err=True)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("-o", "--out", help="The page to write.")] = Path("demo.html"),
+    source: Annotated[str | None, typer.Argument(metavar="[IN]", help="Captions instead of the shipped ones.")] = None,
+    ontology: Ontology = "news",
+) -> None:
+    """Read the shipped example captions: a table here, and a page with highlights and event graphs.
+
+    Example: `clip-event demo -o demo.html`
+    """
+    from clip_event import terminal
+    from clip_event.demo import demo as run
+
+    with _plain_errors():
+        records = run(out, source=source, ontology=ontology)
+        terminal.events(records)
+        typer.echo(f"{out}: the same with highlights and graphs, for a browser", err=True)
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def run(arguments: list[str] | None = None) -> Any:
+    """Entry point of `clip-event`."""
+    return app(arguments)

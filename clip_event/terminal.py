@@ -1,0 +1,125 @@
+"""What the commands print: tables and progress for people, on a terminal or into a pipe."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from extraction.files import Summary
+    from templates.ontology import Ontology
+
+LARGEST = 30
+
+
+@contextmanager
+def progress(source: str) -> Iterator[Callable[[int], None] | None]:
+    """A bar on standard error where that is a terminal; yields the function that moves it, or None."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(f"reading {escape(source)}", total=None)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def summary(result: "Summary") -> None:
+    """Events by type and the totals of a run, on standard error."""
+    console = Console(stderr=True, highlight=False)
+    table = Table("event type", "events", box=None, header_style="bold")
+    table.columns[1].justify = "right"
+    common = result.events.most_common(LARGEST)
+    for name, count in common:
+        table.add_row(escape(name), f"{count:,}")
+    if rest := result.events.total() - sum(count for _, count in common):
+        table.add_row(f"{len(result.events) - len(common)} more types", f"{rest:,}")
+    if common:
+        console.print(table)
+    rate = f", {result.captions / result.seconds:.0f} captions/s" if result.seconds else ""
+    console.print(
+        f"{result.captions:,} captions, {result.events.total():,} events, {result.arguments:,} arguments, "
+        f"{result.bad:,} bad records; {result.seconds:.1f} s{rate}",
+        soft_wrap=True,
+    )
+
+
+def events(records: Sequence[dict[str, Any]]) -> None:
+    """A table of the events of a few captions, a line an event; the salient one is starred."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    table.add_column("caption", ratio=9)
+    table.add_column("event", ratio=6)
+    table.add_column("arguments", ratio=9)
+    for record in records:
+        rows = record["events"] or [None]
+        for number, event in enumerate(rows):
+            caption = escape(record["caption"]) if number == 0 else ""
+            if event is None:
+                table.add_row(caption, "none", "", end_section=True)
+                continue
+            star = "* " if event["id"] == record["salient"] else "  "
+            arguments = "\n".join(f"{a['role']}: {a['text']}" for a in event["arguments"])
+            name = f"{star}{event['type']}\n  {event['trigger']['text']}"
+            table.add_row(caption, escape(name), escape(arguments), end_section=number == len(rows) - 1)
+    Console().print(table)
+
+
+def ontology(found: "Ontology", only: str | None = None) -> None:
+    """Types with their roles; of one type everything. Raises ValueError where `only` is not a type."""
+    console = Console(highlight=False)
+    if only is not None:
+        template = found.find(only)
+        if template is None:
+            near = [name for name in found.events if only.lower() in name.lower()]
+            hint = f"; near: {', '.join(near[:5])}" if near else ""
+            raise ValueError(f"{only!r} is not a type of {found.name!r}{hint}")
+        console.print(f"[bold]{escape(template.name)}[/]: {escape(template.gerund)}")
+        for role, spec in template.roles.items():
+            also = f" (also {', '.join(spec.aliases)})" if spec.aliases else ""
+            console.print(f"  {escape(role)}: {', '.join(spec.kinds)}{escape(also)}")
+        for sentence in template.sentences:
+            console.print("  " + sentence, markup=False)
+        return
+    table = Table(
+        "type", "roles", box=None, header_style="bold", title=escape(f"{found.name}, version {found.version}")
+    )
+    for name, template in found.events.items():
+        table.add_row(escape(name), escape(", ".join(template.roles)))
+    console.print(table)
+
+
+def scores(result: dict[str, Any]) -> None:
+    """Precision, recall and F1 of triggers and arguments, overall and by type."""
+    table = Table("", "precision", "recall", "F1", "95 %", "predicted", "gold", title=f"{result['captions']} captions")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name in ("trigger", "argument"):
+        part = result[name]
+        low, high = part["interval"]
+        table.add_row(
+            f"[bold]{name}[/]", *_cells(part), f"{low:.1f} to {high:.1f}", str(part["predicted"]), str(part["gold"])
+        )
+        table.add_row(f"{name}, macro over types with 3", "", "", f"{part['macro_f1']:.1f}", "", "", "")
+    table.add_section()
+    for kind, part in result["trigger"]["by_type"].items():
+        table.add_row(escape(kind), *_cells(part), "", str(part["predicted"]), str(part["gold"]))
+        if kind in (arguments := result["argument"]["by_type"]):
+            part = arguments[kind]
+            table.add_row("  arguments", *_cells(part), "", str(part["predicted"]), str(part["gold"]))
+    Console().print(table)
+
+
+def _cells(part: dict[str, Any]) -> list[str]:
+    return [f"{part[name]:.1f}" for name in ("precision", "recall", "f1")]

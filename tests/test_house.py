@@ -1,0 +1,61 @@
+"""The house: imports run down only, and importing or asking for help stays cheap."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FLOORS = ["templates", "extraction", "clip_event"]
+HEAVY = ["torch", "spacy", "transformers", "datasets", "networkx", "lemminflect", "open_clip"]
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("floor", range(3))
+def test_imports_run_down_only(floor: int) -> None:
+    above = set(FLOORS[floor + 1 :])
+    for path in (ROOT / FLOORS[floor]).rglob("*.py"):
+        assert not imported(path) & above, path
+
+
+@pytest.mark.parametrize(
+    "code", ["import clip_event", "from clip_event.cli import app", "import extraction, templates"]
+)
+def test_importing_loads_nothing_heavy(code: str) -> None:
+    check = f"{code}\nimport sys\nprint([name for name in {HEAVY} if name in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert out.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_there() -> None:
+    import clip_event
+
+    for name in clip_event.__all__:
+        assert getattr(clip_event, name) is not None
+
+
+def test_another_projects_package_of_the_same_name_is_named(tmp_path: Path) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "__init__.py").write_text("")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import clip_event"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "ImportError" in done.stderr
+    assert str(tmp_path / "templates") in done.stderr
+
+
+def test_no_file_is_longer_than_300_lines() -> None:
+    for floor in FLOORS:
+        for path in (ROOT / floor).rglob("*.py"):
+            assert len(path.read_text(encoding="utf-8").splitlines()) <= 320, path
