@@ -197,3 +197,7 @@ def _say(line: str) -> None:
 def run(arguments: list[str] | None = None) -> Any:
     """Entry point of `clip-event`."""
     return app(arguments)
+
+
+if __name__ == "__main__":
+    run()

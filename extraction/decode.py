@@ -77,18 +77,18 @@ class Decoder:
     def read(self, inputs: Pieces) -> list[Reading]:
         """One `Reading` a caption."""
         words = inputs.word_mask.shape[1]
-        vectors = self.reader.encode(inputs.pieces, inputs.shapes, inputs.piece_mask, inputs.word_of, words)
+        vectors, early = self.reader.encode(inputs.pieces, inputs.shapes, inputs.piece_mask, inputs.word_of, words)
         logits = self.reader.read(vectors)
         links = ((logits["link"][..., 0] > 0) & inputs.word_mask).tolist()
         rows = len(inputs.pieces)
-        typed = self._typed(vectors, logits, inputs, links) if self.typed else [[] for _ in range(rows)]
-        found = self._predicates(vectors, logits, inputs, links) if self.predicates != "none" else [[]] * rows
+        typed = self._typed(early, logits, inputs, links) if self.typed else [[] for _ in range(rows)]
+        found = self._predicates(early, logits, inputs, links) if self.predicates != "none" else [[]] * rows
         kinds = logits["kind"].log_softmax(-1).cpu()
         tags, pos = logits["tag"].argmax(-1).tolist(), logits["pos"].argmax(-1).tolist()
         return [Reading(*parts) for parts in zip(typed, found, kinds, tags, pos, strict=True)]
 
     def _typed(
-        self, vectors: Tensor, logits: dict[str, Tensor], inputs: Pieces, links: list[list[bool]]
+        self, early: Tensor, logits: dict[str, Tensor], inputs: Pieces, links: list[list[bool]]
     ) -> list[list[Frame]]:
         scores = logits["trigger"] / self.temperature["trigger"]
         read = self.legal[:-1, 0]
@@ -96,22 +96,22 @@ class Decoder:
         types = probability[..., 1:-1] * read
         score, kind = types.sum(-1), types.argmax(-1)
         inside = (probability[..., -1] > 0.5) & inputs.word_mask
-        frames, roles, rows = self._frames(vectors, inputs, score, self.limits["trigger"], inside, kind)
+        frames, roles, rows = self._frames(early, inputs, score, self.limits["trigger"], inside, kind)
         if len(rows):
-            of = torch.tensor([self.labels.types.index(frame.type) for frame in frames], device=vectors.device)
+            of = torch.tensor([self.labels.types.index(frame.type) for frame in frames], device=early.device)
             chance = (roles["role"] / self.temperature["role"]).masked_fill(~self.legal[of][:, None], float("-inf"))
             self._fill(frames, rows, chance.softmax(-1), "role", self.labels.roles, inputs, links)
         return _by_row(frames, rows, len(inputs.pieces))
 
     def _predicates(
-        self, vectors: Tensor, logits: dict[str, Tensor], inputs: Pieces, links: list[list[bool]]
+        self, early: Tensor, logits: dict[str, Tensor], inputs: Pieces, links: list[list[bool]]
     ) -> list[list[Frame]]:
         score = (logits["open"][..., 0] / self.temperature["open"]).sigmoid()
         if self.predicates == "all":
             score = torch.maximum(score, logits["predicate"][..., 0].sigmoid())
         kind = torch.full_like(score, len(self.labels.types), dtype=torch.long)
         none = torch.zeros_like(inputs.word_mask)
-        frames, roles, rows = self._frames(vectors, inputs, score, self.limits["open"], none, kind)
+        frames, roles, rows = self._frames(early, inputs, score, self.limits["open"], none, kind)
         if len(rows):
             chance = (roles["open_role"] / self.temperature["open_role"]).softmax(-1)
             self._fill(frames, rows, chance, "open_role", self.labels.open_roles, inputs, links)
@@ -121,7 +121,7 @@ class Decoder:
         return _by_row(frames, rows, len(inputs.pieces))
 
     def _frames(
-        self, vectors: Tensor, inputs: Pieces, score: Tensor, limit: float, inside: Tensor, kind: Tensor
+        self, early: Tensor, inputs: Pieces, score: Tensor, limit: float, inside: Tensor, kind: Tensor
     ) -> tuple[list[Frame], dict[str, Tensor], list[int]]:
         """Triggers above the limit as frames without arguments, the role logits of each, and its caption's row."""
         row, first = ((score > limit) & inputs.word_mask).nonzero(as_tuple=True)
@@ -136,7 +136,7 @@ class Decoder:
             ends.append(word)
         types = kind[row, first]
         last = torch.tensor(ends, device=first.device)
-        roles = self.reader.read_roles(vectors[row], inputs.word_mask[row], first, last, types)
+        roles = self.reader.read_roles(early[row], inputs.word_mask[row], first, last, types)
         names = [*self.labels.types, ""]
         frames = [
             Frame(names[type_], start, end, value, [])

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer
 
 from extraction.captions import habits, windows, words_of
 from extraction.decode import Decoder, Frame, Reading
-from extraction.mapping import Mapping, best_kind, lemma
+from extraction.plan import Plan
+from extraction.reader import Reader
 from extraction.salience import salient
 from extraction.store import load_reader
 from extraction.words import MULTIPLE, WordPieces
 from templates.formats import read_ontology
-from templates.ontology import EventTemplate, Ontology, OntologyError, load_ontology
+from templates.ontology import Ontology
 
 LONGEST = 224
 """Word pieces read at once; a longer text is read in windows that end where a sentence does."""
@@ -38,6 +39,25 @@ class _Piece:
     length: int
 
 
+@dataclass
+class _Window:
+    """The words of one window, with what is needed to cut their texts out of the caption."""
+
+    caption: str
+    words: list[str]
+    starts: list[int]
+    ends: list[int]
+    habits: list[tuple[int, int]]
+
+    def span(self, first: int, last: int) -> dict[str, Any]:
+        start, end = self.starts[first], self.ends[last]
+        return {"text": self.caption[start:end], "start": start, "end": end}
+
+    def silent(self, word: int) -> bool:
+        """Whether the word belongs to what the caption says of itself."""
+        return any(start <= self.starts[word] < end for start, end in self.habits)
+
+
 class EventExtractor:
     """Reads captions into events.
 
@@ -47,7 +67,8 @@ class EventExtractor:
             the reader was trained on are read by it, others through their `triggers`.
         device: `auto` (a GPU where there is one), `cpu`, `cuda`, ...
         batch_size: captions in one pass of the network.
-        reader: folder of a reader trained by `clip-event train-reader`; without it the shipped one.
+        reader: folder of a reader trained by `clip-event train-reader`, or a reader in memory with its tokenizer;
+            without it the shipped one.
 
     Raises:
         OntologyError: the ontology cannot be used, or the reader can find none of its types.
@@ -66,74 +87,19 @@ class EventExtractor:
         *,
         device: str = "auto",
         batch_size: int = 64,
-        reader: str | Path | None = None,
+        reader: str | Path | tuple[Reader, Tokenizer] | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; expected 1 or more")
-        network, tokenizer = load_reader(reader)
+        network, tokenizer = reader if isinstance(reader, tuple) else load_reader(reader)
         self.device = pick_device(device)
         self.reader = network.to(self.device)
         self.batch_size = batch_size
         self.cutter = WordPieces(tokenizer)
-        labels = self.reader.config.labels
         self.ontology = None if ontology == "open" else read_ontology(ontology)
-        self._tags = labels.tags
-        self._pos = labels.pos
-        self._kinds = labels.kinds
-        self._own_name: dict[str, tuple[str, dict[str, str]]] = {}
-        self._mapping: Mapping | None = None
-        self._hidden: frozenset[str] = frozenset()
-        if self.ontology is None:
-            self.decoder = Decoder(self.reader, {}, "visible")
-        else:
-            self._set_up(self.ontology)
-
-    def _set_up(self, ontology: Ontology) -> None:
-        """Share the types out: those the reader knows, those found by triggers, and those that nobody can find."""
-        trained: dict[str, tuple[str, ...]] = {}
-        mapped: list[str] = []
-        lost: list[str] = []
-        for name, template in ontology.events.items():
-            known = None if template.triggers else self._trained_type(template)
-            if known is not None:
-                own = self._trained_roles(known, template)
-                trained[known] = tuple(own)
-                self._own_name[known] = (name, own)
-            else:
-                (mapped if template.triggers else lost).append(name)
-        if lost:
-            message = (
-                f"{ontology.name}: the reader was not trained on {', '.join(lost)}, and without triggers never finds "
-                "them; give triggers with lemmas, or an alias that is a type of the reader"
-            )
-            if not trained and not mapped:
-                raise OntologyError(message)
-            warnings.warn(message, stacklevel=3)
-        self._mapping = Mapping(ontology, mapped, self._kinds) if mapped else None
-        self._hidden = frozenset(name for name, template in ontology.events.items() if not template.visible)
-        self.decoder = Decoder(self.reader, trained, "all" if mapped else "none")
-
-    def _trained_type(self, template: EventTemplate) -> str | None:
-        """The reader's type of this name, directly or by a name that the news ontology gives it."""
-        types = self.reader.config.labels.types
-        for spelling in (template.name, *template.aliases):
-            if spelling in types:
-                return spelling
-            news = load_ontology("news").find(spelling)
-            if news is not None and news.name in types:
-                return news.name
-        return None
-
-    def _trained_roles(self, known: str, template: EventTemplate) -> dict[str, str]:
-        """The reader's role names to the template's own, for a trained type."""
-        news = load_ontology("news").find(known)
-        own: dict[str, str] = {}
-        for role, spec in template.roles.items():
-            for spelling in (role, *spec.aliases):
-                theirs = news.role(spelling) if news is not None else spelling
-                if theirs in self.reader.config.labels.roles:
-                    own.setdefault(theirs, role)
-        return own
+        self.plan = Plan(self.ontology, self.reader.config.labels)
+        self.decoder = Decoder(self.reader, self.plan.trained, self.plan.predicates)
+        self._tags = self.reader.config.labels.tags
 
     def extract(self, captions: Iterable[str]) -> list[dict[str, Any]]:
         """One record `{"caption", "events", "salient"}` a caption, in order.
@@ -215,70 +181,28 @@ class EventExtractor:
         first: list[int] = []
         tags: list[str] = []
         for piece, reading in parts:
-            tags += [self._tags[tag] for tag in reading.tags[: piece.end - piece.start]]
-            own = words[piece.start : piece.end]
-            for frame in self._frames(own, reading):
-                event = self._event(frame, reading, piece.start, words, starts, ends, caption, silent)
-                if event is not None:
-                    event["id"] = f"e{len(events)}"
-                    events.append(event)
+            start, end = piece.start, piece.end
+            tags += [self._tags[tag] for tag in reading.tags[: end - start]]
+            window = _Window(caption, words[start:end], starts[start:end], ends[start:end], silent)
+            for frame in self.plan.frames(window.words, reading):
+                if not window.silent(frame.first):
+                    events.append({"id": f"e{len(events)}", **self._event(frame, reading, window)})
                     first.append(piece.start + frame.first)
-        return events, salient(words, tags, events, first, self._hidden)
+        return events, salient(words, tags, events, first, self.plan.hidden)
 
-    def _frames(self, words: list[str], reading: Reading) -> list[Frame]:
-        if self.ontology is None:
-            return reading.predicates
-        frames = list(reading.typed)
-        if self._mapping:
-            taken = {frame.first for frame in frames}
-            frames += [frame for frame in self._mapping.read(words, reading) if frame.first not in taken]
-        return sorted(frames, key=lambda frame: frame.first)
-
-    def _event(
-        self,
-        frame: Frame,
-        reading: Reading,
-        shift: int,
-        words: list[str],
-        starts: list[int],
-        ends: list[int],
-        caption: str,
-        silent: list[tuple[int, int]],
-    ) -> dict[str, Any] | None:
-        def span(first: int, last: int) -> dict[str, Any]:
-            start, end = starts[shift + first], ends[shift + last]
-            return {"text": caption[start:end], "start": start, "end": end}
-
-        def quiet(word: int) -> bool:
-            return any(start <= starts[shift + word] < end for start, end in silent)
-
-        if quiet(frame.first):
-            return None
-        name, kinds_of, role_of = self._names(frame, words[shift + frame.first], reading)
+    def _event(self, frame: Frame, reading: Reading, window: _Window) -> dict[str, Any]:
         arguments = [
-            {"role": role_of(role), **span(first, head)}
-            | {"entity": best_kind(reading, head, self._kinds, kinds_of(role)), "score": round(score, 4)}
+            {"role": self.plan.role(frame, role), **window.span(first, head)}
+            | {"entity": self.plan.kind(frame, role, head, reading), "score": round(score, 4)}
             for role, first, head, score in frame.arguments
-            if not quiet(head)
+            if not window.silent(head)
         ]
         return {
-            "id": "",
-            "type": name,
-            "trigger": span(frame.first, frame.last),
+            "type": self.plan.type(frame, window.words[frame.first], reading),
+            "trigger": window.span(frame.first, frame.last),
             "arguments": arguments,
             "score": round(frame.score, 4),
         }
-
-    def _names(
-        self, frame: Frame, word: str, reading: Reading
-    ) -> tuple[str, Callable[[str], Sequence[str] | None], Callable[[str], str]]:
-        """The event's type, the kinds that each role allows, and each role's own name, in the ontology in use."""
-        if self.ontology is None:
-            pos = self._pos[reading.pos[frame.first]]
-            return lemma(word, pos), lambda role: None, lambda role: role
-        name, own = self._own_name.get(frame.type, (frame.type, {}))
-        template = self.ontology[name]
-        return name, lambda role: template.roles[own.get(role, role)].kinds, lambda role: own.get(role, role)
 
 
 def pick_device(device: str) -> torch.device:

@@ -2,8 +2,9 @@
 
 A caption is read once. The encoder is BERT's (Devlin et al., 2019) at the size of MiniLM (Wang et al., 2020): six
 layers, width 384. Word vectors are the mean of their word pieces' vectors. Linear heads over them name triggers,
-open-vocabulary predicates, tags, entity kinds and noun-phrase links; for each trigger one more transformer layer, told
-where the trigger is and which type it has, names the role of every word in that event.
+open-vocabulary predicates, tags, entity kinds and noun-phrase links. For each trigger the last two layers are run
+again, as copies with weights of their own that are told where the trigger is and which type it has: they name the role
+of every word in that event.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -42,7 +43,7 @@ class ReaderConfig:
     heads: int = 12
     inner: int = 1536
     positions: int = 512
-    role_layers: int = 1
+    role_layers: int = 2
     dropout: float = 0.1
     thresholds: dict[str, float] = field(default_factory=dict)
     temperatures: dict[str, float] = field(default_factory=dict)
@@ -92,8 +93,21 @@ class Layer(nn.Module):
         attended = weights.masked_fill(~mask[:, None, None], -1e4).softmax(-1).to(v.dtype) @ v
         attended = self.out(attended.transpose(1, 2).reshape(batch, length, width))
         x = self.norm(x + self.drop(attended))
-        inner = self.down(F.gelu(self.up(x)))
+        inner = self._down(F.gelu(self.up(x)))
         return cast(Tensor, self.last_norm(x + self.drop(inner)))
+
+    def _down(self, inner: Tensor) -> Tensor:
+        """The inner width back to the outer.
+
+        In bfloat16 the CPU sums a long product in an order that depends on the number of rows, so that a caption's
+        scores would hang on how many others are read with it. Products as short as the outer width do not differ, and
+        summed in float32 they are closer to the exact one too.
+        """
+        if inner.dtype != torch.bfloat16:
+            return cast(Tensor, self.down(inner))
+        width = self.down.out_features
+        parts = zip(inner.split(width, -1), self.down.weight.split(width, 1), strict=True)
+        return sum((F.linear(*part).float() for part in parts), start=self.down.bias.float())
 
 
 class Reader(nn.Module):
@@ -132,7 +146,9 @@ class Reader(nn.Module):
         }
         self.roles = nn.Linear(width, sum(self.role_sizes.values()))
 
-    def encode(self, pieces: Tensor, shapes: Tensor, piece_mask: Tensor, word_of: Tensor, words: int) -> Tensor:
+    def encode(
+        self, pieces: Tensor, shapes: Tensor, piece_mask: Tensor, word_of: Tensor, words: int
+    ) -> tuple[Tensor, Tensor]:
         """Word vectors.
 
         Args:
@@ -143,26 +159,28 @@ class Reader(nn.Module):
             words: number of words in the longest caption.
 
         Returns:
-            (batch, words, width).
+            Two of (batch, words, width): the encoder's output, for `read`, and the input of its last `role_layers`
+            layers, for `read_roles`.
         """
         length = pieces.shape[1]
         x = self.pieces(pieces) + self.positions.weight[:length] + self.shapes(shapes)
         x = self.drop(self.norm(x))
-        for layer in self.layers:
+        early = x
+        for depth, layer in enumerate(self.layers):
+            if depth == len(self.layers) - len(self.role_layers):
+                early = x
             x = layer(x, piece_mask)
-        return _mean_by_word(x.float(), word_of, words)
+        return _mean_by_word(x.float(), word_of, words), _mean_by_word(early.float(), word_of, words)
 
     def read(self, vectors: Tensor) -> dict[str, Tensor]:
         """Logits of the word heads, each (batch, words, size)."""
         return _split(self.words(vectors).float(), self.sizes)
 
-    def read_roles(
-        self, vectors: Tensor, mask: Tensor, first: Tensor, last: Tensor, types: Tensor
-    ) -> dict[str, Tensor]:
+    def read_roles(self, early: Tensor, mask: Tensor, first: Tensor, last: Tensor, types: Tensor) -> dict[str, Tensor]:
         """Logits of every word's role in one event each.
 
         Args:
-            vectors: (events, words, width) word vectors of the event's caption.
+            early: (events, words, width) early word vectors of the event's caption.
             mask: (events, words) true where there is a word.
             first, last: (events,) first and last word of the trigger, inclusive.
             types: (events,) index of the event's type; the last index means an open-vocabulary predicate.
@@ -170,19 +188,20 @@ class Reader(nn.Module):
         Returns:
             `role`, `open_role`, `propbank`: (events, words, size), index 0 is none.
         """
-        index = torch.arange(vectors.shape[1], device=vectors.device)
+        # the number of events differs in every batch, and the CPU's matrix kernels are compiled for each new shape
+        events = len(early)
+        padding = -events % EVENTS
+        early, mask = F.pad(early, (0, 0, 0, 0, 0, padding)), F.pad(mask, (0, 0, 0, padding))
+        first, last, types = (F.pad(numbers, (0, padding)) for numbers in (first, last, types))
+        index = torch.arange(early.shape[1], device=early.device)
         inside = (index >= first[:, None]) & (index <= last[:, None])
         distance = (index - last[:, None]).clamp(-DISTANCES, DISTANCES) + DISTANCES
-        trigger = (vectors * inside[..., None]).sum(1) / inside.sum(1, keepdim=True)
+        trigger = (early * inside[..., None]).sum(1) / inside.sum(1, keepdim=True)
         event = self.trigger(trigger) + self.types(types)
-        x = vectors + self.here(inside.long()) + self.distances(distance) + event[:, None]
-        # the number of events differs in every batch, and the CPU's matrix kernels are compiled for each new shape
-        events = len(x)
-        padding = -events % EVENTS
-        x, mask = F.pad(x, (0, 0, 0, 0, 0, padding)), F.pad(mask, (0, 0, 0, padding))
+        x = early + self.here(inside.long()) + self.distances(distance) + event[:, None]
         for layer in self.role_layers:
             x = layer(x, mask)
-        return _split(self.roles(x[:events]).float(), self.role_sizes)
+        return _split(self.roles(x).float()[:events], self.role_sizes)
 
 
 def _mean_by_word(x: Tensor, word_of: Tensor, words: int) -> Tensor:

@@ -57,7 +57,9 @@ def test_word_vectors_are_means_of_their_pieces(cutter: WordPieces) -> None:
     reader = Reader(small(layers=0)).eval()
     batch = cutter.batch([["abc", "d"]])
     with torch.no_grad():
-        vectors = reader.encode(batch.pieces, batch.shapes, batch.piece_mask, batch.word_of, batch.word_mask.shape[1])
+        vectors, _ = reader.encode(
+            batch.pieces, batch.shapes, batch.piece_mask, batch.word_of, batch.word_mask.shape[1]
+        )
         ids = cutter.pieces("abc")
         at = torch.arange(1, 1 + len(ids))
         pieces = reader.pieces(torch.tensor(ids)) + reader.positions(at) + reader.shapes.weight[letter_shape("abc")]
@@ -74,9 +76,9 @@ def test_a_caption_reads_the_same_beside_longer_ones(cutter: WordPieces) -> None
         outputs = []
         for batch in (alone, beside):
             words = batch.word_mask.shape[1]
-            vectors = reader.encode(batch.pieces, batch.shapes, batch.piece_mask, batch.word_of, words)
+            vectors, early = reader.encode(batch.pieces, batch.shapes, batch.piece_mask, batch.word_of, words)
             event = torch.tensor([0])
-            roles = reader.read_roles(vectors[:1], batch.word_mask[:1], event, event, torch.tensor([1]))
+            roles = reader.read_roles(early[:1], batch.word_mask[:1], event, event, torch.tensor([1]))
             outputs.append((reader.read(vectors)["trigger"][0, :2], roles["role"][0, :2]))
     for left, right in zip(*outputs, strict=True):
         assert torch.allclose(left, right, atol=1e-5)
@@ -87,9 +89,9 @@ def test_the_roles_depend_on_where_the_trigger_is(cutter: WordPieces) -> None:
     reader = Reader(small()).eval()
     batch = cutter.batch([["a", "b", "c"], ["a", "b", "c"]])
     with torch.no_grad():
-        vectors = reader.encode(batch.pieces, batch.shapes, batch.piece_mask, batch.word_of, batch.word_mask.shape[1])
+        _, early = reader.encode(batch.pieces, batch.shapes, batch.piece_mask, batch.word_of, batch.word_mask.shape[1])
         where = torch.tensor([0, 2])
-        roles = reader.read_roles(vectors, batch.word_mask, where, where, torch.tensor([0, 0]))["role"]
+        roles = reader.read_roles(early, batch.word_mask, where, where, torch.tensor([0, 0]))["role"]
     assert not torch.allclose(roles[0, :3], roles[1, :3], atol=1e-3)
 
 

@@ -175,11 +175,11 @@ def test_growing_keeps_what_was_known() -> None:
     outputs = []
     for network in (reader, grown):
         with torch.no_grad():
-            vectors = network.encode(
+            vectors, early = network.encode(
                 batch.pieces, batch.shapes, batch.piece_mask, batch.word_of, batch.word_mask.shape[1]
             )
             where, kind = torch.tensor([4]), torch.tensor([3])
-            outputs.append((network.read(vectors), network.read_roles(vectors, batch.word_mask, where, where, kind)))
+            outputs.append((network.read(vectors), network.read_roles(early, batch.word_mask, where, where, kind)))
     (old, old_roles), (new, new_roles) = outputs
     count = len(reader.config.labels.types) + 1
     assert torch.allclose(old["trigger"][..., :count], new["trigger"][..., :count], atol=1e-5)

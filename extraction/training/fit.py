@@ -146,8 +146,8 @@ def task_losses(reader: Reader, batch: Batch, settings: Settings, cutter: WordPi
         hidden = (torch.rand(pieces.shape) < settings.hide) & inputs.piece_mask
         pieces = pieces.masked_fill(hidden, cutter.mask)
     words = inputs.word_mask.shape[1]
-    vectors = reader.encode(pieces, inputs.shapes, inputs.piece_mask, inputs.word_of, words)
-    vectors = reader.drop(vectors)
+    vectors, early = reader.encode(pieces, inputs.shapes, inputs.piece_mask, inputs.word_of, words)
+    vectors, early = reader.drop(vectors), reader.drop(early)
     losses = {}
     logits = reader.read(vectors)
     for name in WORD_TARGETS:
@@ -156,7 +156,7 @@ def task_losses(reader: Reader, batch: Batch, settings: Settings, cutter: WordPi
             losses[name] = _loss(logits[name], target, settings.smoothing)
     if len(batch.rows):
         scores = reader.read_roles(
-            vectors[batch.rows], inputs.word_mask[batch.rows], batch.first, batch.last, batch.types
+            early[batch.rows], inputs.word_mask[batch.rows], batch.first, batch.last, batch.types
         )
         for name in ROLE_TARGETS:
             if (batch.roles[name] != UNKNOWN).any():

@@ -33,7 +33,7 @@ from templates.ontology import ENTITY_KINDS, OPEN_ROLES, Ontology
 
 OURS = Path(__file__).parent / "data"
 FIRST = Settings(epochs=2, batch=32, rate=3e-4)
-SECOND = Settings(epochs=8, batch=32, rate=2e-4, hide=0.15)
+SECOND = Settings(epochs=8, batch=32, rate=4e-4, hide=0.1)
 TREEBANK_SAMPLE = 1500
 HELD_OUT = 250
 OPEN_HELD_OUT = 100
@@ -141,7 +141,7 @@ def measure(folder: Path, corpora: Corpora) -> dict[str, Any]:
 
 
 def make_reader(
-    data: Path, out: Path, work: Path, seeds: Sequence[int] = (1, 2, 3), few: int | None = None, report: Report = print
+    data: Path, out: Path, work: Path, seeds: Sequence[int] = (1, 2), few: int | None = None, report: Report = print
 ) -> dict[str, Any]:
     """Train the shipped reader again.
 
@@ -249,7 +249,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, default=Path("build/reader"))
     parser.add_argument("--work", type=Path, default=Path("build/training"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--few", type=int, help="texts of each corpus, for a try")
     given = parser.parse_args()
     make_reader(given.data, given.out, given.work, given.seeds, given.few, lambda line: print(line, flush=True))

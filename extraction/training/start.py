@@ -21,8 +21,8 @@ def from_minilm(labels: Labels, seed: int = 1) -> tuple[Reader, Tokenizer]:
     weights = load_file(folder / "model.safetensors")
     with torch.no_grad():
         _copy_encoder(reader, weights)
-        for layer, source in zip(reader.role_layers, range(reader.config.layers - 1, -1, -1), strict=False):
-            layer.load_state_dict(reader.layers[source].state_dict())
+        for layer, source in zip(reader.role_layers, reader.layers[-len(reader.role_layers) :], strict=True):
+            layer.load_state_dict(source.state_dict())
         for embedding in (reader.shapes, reader.here, reader.types, reader.distances):
             embedding.weight.normal_(std=0.02)
         reader.words.weight.normal_(std=0.02)
