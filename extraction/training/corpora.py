@@ -79,9 +79,7 @@ def standing_off(path: Path, texts: dict[str, str]) -> list[dict[str, Any]]:
     return records
 
 
-def annotated(
-    records: Iterable[dict[str, Any]], labels: Labels, ontology: Ontology | None, source: str = "captions"
-) -> Iterator[Example]:
+def annotated(records: Iterable[dict[str, Any]], labels: Labels, ontology: Ontology | None) -> Iterator[Example]:
     """Records in the `events.jsonl` form as examples; without an ontology their types are lemmas (the open one)."""
     types, roles = index_of(labels.types), index_of(labels.roles if ontology else labels.open_roles)
     kinds = index_of(labels.kinds)
@@ -92,7 +90,7 @@ def annotated(
             continue
         tags = [0] * len(words)
         link, entity = [UNKNOWN] * len(words), [UNKNOWN] * len(words)
-        example = Example(words, source, link=link, kind=entity)
+        example = Example(words, link=link, kind=entity)
         for event in record["events"]:
             first, last = _cover(event["trigger"], starts, ends)
             tags[first] = types[event["type"]] + 1 if ontology else 1

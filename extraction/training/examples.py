@@ -6,8 +6,6 @@ in the loss.
 
 from dataclasses import dataclass, field
 
-from extraction.reader import Labels
-
 UNKNOWN = -100
 
 
@@ -34,7 +32,6 @@ class Example:
     """One text. Word-level lists are as long as `words`, or None where the corpus does not say."""
 
     words: list[str]
-    source: str
     trigger: list[int] | None = None
     predicate: list[int] | None = None
     open: list[int] | None = None
@@ -43,12 +40,7 @@ class Example:
     pos: list[int] | None = None
     kind: list[int] | None = None
     events: list[Event] = field(default_factory=list)
-    weight: float = 1.0
 
 
 def index_of(values: tuple[str, ...]) -> dict[str, int]:
     return {value: index for index, value in enumerate(values)}
-
-
-def empty_roles(labels: Labels) -> int:
-    return len(labels.types)

@@ -78,7 +78,6 @@ def treebank(data: Path, split: str, labels: Labels) -> Iterator[Example]:
         heads = [int(row[6]) - 1 for row in rows]
         example = Example(
             words,
-            "treebank",
             tag=[tags.get(row[4], UNKNOWN) for row in rows],
             pos=[pos.get(row[3], UNKNOWN) for row in rows],
             link=base_noun_phrases(rows, heads),
