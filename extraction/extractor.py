@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +126,7 @@ class EventExtractor:
             if len(window) == WINDOW:
                 yield from self._read_window(window)
                 window = []
+                _give_back_memory()
         if window:
             yield from self._read_window(window)
 
@@ -140,10 +143,12 @@ class EventExtractor:
         pieces = [piece for index, text in enumerate(texts) for piece in self._pieces(index, text[0])]
         readings: dict[int, Reading] = {}
         for batch in self._batches(pieces):
-            inputs = self.cutter.batch([texts[p.caption][0][p.start : p.end] for p in (pieces[i] for i in batch)])
+            rows = [texts[p.caption][0][p.start : p.end] for p in (pieces[i] for i in batch)]
+            # the CPU compiles its kernels for every new number of rows and keeps them: a few round numbers, flat memory
+            rows += [[]] * ((1 << (len(rows) - 1).bit_length()) - len(rows))
             with torch.autocast(self.device.type, torch.bfloat16, enabled=_bfloat16(self.device)):
-                for index, reading in zip(batch, self.decoder.read(inputs.to(self.device)), strict=True):
-                    readings[index] = reading
+                found = self.decoder.read(self.cutter.batch(rows).to(self.device))
+            readings.update(zip(batch, found, strict=False))
         per_caption: list[list[tuple[_Piece, Reading]]] = [[] for _ in texts]
         for index, piece in enumerate(pieces):
             per_caption[piece.caption].append((piece, readings[index]))
@@ -203,6 +208,12 @@ class EventExtractor:
             "arguments": arguments,
             "score": round(frame.score, 4),
         }
+
+
+def _give_back_memory() -> None:
+    """Tensors of many sizes leave holes that glibc keeps: a long run would take gigabytes, growing slowly."""
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
 
 
 def pick_device(device: str) -> torch.device:
