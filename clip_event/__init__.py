@@ -31,27 +31,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "extraction": ("EventExtractor", "extract", "score"),
-    "templates": (
-        "Argument",
-        "CaptionEvents",
-        "Event",
-        "EventTemplate",
-        "Ontology",
-        "OntologyError",
-        "RecordError",
-        "Role",
-        "Span",
-        "load_ontology",
-        "read_events",
-        "read_imsitu",
-        "read_ontology",
-        "read_role_json",
-        "to_graph",
-        "write_events",
-    ),
-}
+_FLOORS = ("templates", "extraction")
+_FROM_EXTRACTION = ("EventExtractor", "extract", "score")
 __all__ = [
     "Argument",
     "CaptionEvents",
@@ -78,7 +59,7 @@ __all__ = [
 def _check_floors() -> None:
     """`templates` and `extraction` are common names: refuse another project's package of that name, saying where."""
     own = Path(__file__).resolve().parent.parent
-    for name in _HOME:
+    for name in _FLOORS:
         spec = find_spec(name)
         found = Path(spec.origin).resolve() if spec and spec.origin else None
         if found is None or found.parent.parent != own:
@@ -90,9 +71,8 @@ def _check_floors() -> None:
 
 def __getattr__(name: str) -> Any:
     # loaded when used: `import clip_event` costs neither torch nor spaCy
-    for home, names in _HOME.items():
-        if name in names:
-            return getattr(import_module(home), name)
+    if name in __all__:
+        return getattr(import_module("extraction" if name in _FROM_EXTRACTION else "templates"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

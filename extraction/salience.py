@@ -7,6 +7,8 @@ sentence or in the past. The event with the highest sum of these signs is salien
 from collections.abc import Container, Sequence
 from typing import Any
 
+from extraction.captions import SENTENCE_END
+
 BACKGROUND = {
     "after",
     "since",
@@ -25,7 +27,6 @@ BACKGROUND = {
 SHOWN = {"VBZ": 1.0, "VBP": 1.0, "VBG": 0.8, "VB": 0.9, "VBN": 0.3, "VBD": -0.2, "described": 0.2}
 UNSEEN = 0.5
 """What a type counts less whose template says `visible = false`: photographs rarely show it as it happens."""
-SENTENCE_END = {".", "!", "?"}
 LOOK_BACK = 4
 
 
