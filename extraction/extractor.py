@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
-from extraction.captions import habits, windows, words_of
+from extraction.captions import windows, words_of
 from extraction.decode import Decoder, Frame, Reading
 from extraction.plan import Plan
 from extraction.reader import Reader
@@ -20,6 +20,7 @@ from extraction.salience import salient
 from extraction.store import load_reader
 from extraction.words import MULTIPLE, WordPieces
 from templates.formats import read_ontology
+from templates.habits import habits
 from templates.ontology import Ontology
 
 LONGEST = 224

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extraction.captions import body, habits, windows, words_of
+from extraction.captions import windows, words_of
+from templates.habits import body, habits
 
 # The habit as it stands in the caption, without the white space and dashes around it.
 FOUND = [
@@ -62,7 +63,7 @@ def test_a_habit_is_found_once_where_it_stands(caption, kind, text):
 
 @pytest.mark.parametrize("caption", PLAIN)
 def test_a_plain_caption_has_no_habits_and_stays_whole(caption):
-    assert habits(caption) == []
+    assert habits(caption) == ()
     assert body(caption) == caption
 
 
