@@ -57,19 +57,6 @@ class ReaderConfig:
         return cls(**{**data, "labels": labels})
 
 
-class FeatureDropout(nn.Module):
-    """Dropout of whole features of a caption: one draw for all its words, a hundredth of the random numbers."""
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or not self.rate:
-            return x
-        return x * x.new_empty(len(x), 1, x.shape[-1]).bernoulli_(1 - self.rate).div_(1 - self.rate)
-
-
 class Layer(nn.Module):
     """One post-norm transformer layer."""
 
@@ -77,7 +64,7 @@ class Layer(nn.Module):
         super().__init__()
         width = config.width
         self.heads = config.heads
-        self.drop = FeatureDropout(config.dropout)
+        self.drop = nn.Dropout(config.dropout)
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         self.norm = nn.LayerNorm(width, eps=1e-12)
@@ -121,7 +108,7 @@ class Reader(nn.Module):
         self.positions = nn.Embedding(config.positions, width)
         self.shapes = nn.Embedding(SHAPES, width)
         self.norm = nn.LayerNorm(width, eps=1e-12)
-        self.drop = FeatureDropout(config.dropout)
+        self.drop = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
         # one matrix for every head over words: triggers (none, types, inside), then the others
         self.sizes = {

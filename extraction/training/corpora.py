@@ -3,8 +3,9 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from extraction.captions import words_of
@@ -54,14 +55,14 @@ def captions_by_id(data: Path) -> dict[str, str]:
     return texts
 
 
-def standing_off(path: Path, texts: dict[str, str]) -> list[dict[str, Any]]:
-    """Our annotations, which hold offsets and no text, put on the texts that they name.
+def standing_off(path: Path, texts: Mapping[str, str] = MappingProxyType({})) -> list[dict[str, Any]]:
+    """Our annotations, which hold offsets only, put on their own `caption` or, without one, the text that they name.
 
-    A line is `{"id", "events": [[type, start, end, [[role, start, end], ...]], ...]}`.
+    A line is `{"id", "caption"?, "events": [[type, start, end, [[role, start, end], ...]], ...]}`.
     """
     records = []
     for line in read_jsonl(path):
-        text = texts[line["id"]]
+        text = line["caption"] if "caption" in line else texts[line["id"]]
 
         def span(start: int, end: int, text: str = text) -> dict[str, Any]:
             return {"text": text[start:end], "start": start, "end": end}

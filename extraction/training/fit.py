@@ -29,18 +29,17 @@ class Settings:
         weights: weight of each task's mean loss.
     """
 
-    epochs: int = 12
+    epochs: int = 6
     batch: int = 16
     rate: float = 1e-4
-    head_factor: float = 4.0
-    layer_decay: float = 0.9
+    head_factor: float = 5.0
+    layer_decay: float = 0.95
     warmup: float = 0.06
     decay: float = 0.01
     clip: float = 1.0
     hide: float = 0.05
     average: float = 0.998
     longest: int = 160
-    smoothing: float = 0.02
     seed: int = 1
     weights: dict[str, float] = field(
         default_factory=lambda: {
@@ -112,7 +111,7 @@ class Average:
 
     def __init__(self, reader: Reader, decay: float) -> None:
         self.decay = decay
-        self.live: list[Tensor] = [parameter for parameter in reader.parameters() if parameter.requires_grad]
+        self.live: list[Tensor] = list(reader.parameters())
         self.mean = [parameter.detach().clone() for parameter in self.live]
         self.steps = 0
 
@@ -153,22 +152,22 @@ def task_losses(reader: Reader, batch: Batch, settings: Settings, cutter: WordPi
     for name in WORD_TARGETS:
         target = batch.targets[name]
         if (target != UNKNOWN).any():
-            losses[name] = _loss(logits[name], target, settings.smoothing)
+            losses[name] = _loss(logits[name], target)
     if len(batch.rows):
         scores = reader.read_roles(
             early[batch.rows], inputs.word_mask[batch.rows], batch.first, batch.last, batch.types
         )
         for name in ROLE_TARGETS:
             if (batch.roles[name] != UNKNOWN).any():
-                losses[name] = _loss(scores[name], batch.roles[name], settings.smoothing)
+                losses[name] = _loss(scores[name], batch.roles[name])
     return losses
 
 
-def _loss(logits: Tensor, target: Tensor, smoothing: float) -> Tensor:
+def _loss(logits: Tensor, target: Tensor) -> Tensor:
     known = target != UNKNOWN
     if logits.shape[-1] == 1:
         return F.binary_cross_entropy_with_logits(logits[known][:, 0], target[known].float())
-    return F.cross_entropy(logits[known], target[known], label_smoothing=smoothing)
+    return F.cross_entropy(logits[known], target[known])
 
 
 def _rate(step: int, steps: int, warmup: float) -> float:
@@ -180,8 +179,6 @@ def _groups(reader: Reader, settings: Settings) -> list[dict[str, object]]:
     depth = len(reader.layers)
     groups: dict[float, list[nn.Parameter]] = defaultdict(list)
     for name, parameter in reader.named_parameters():
-        if not parameter.requires_grad:
-            continue
         if name.startswith("layers."):
             rate = settings.rate * settings.layer_decay ** (depth - 1 - int(name.split(".")[1]))
         elif name.startswith(("pieces", "positions", "norm")):

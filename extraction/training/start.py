@@ -28,8 +28,6 @@ def from_minilm(labels: Labels, seed: int = 1) -> tuple[Reader, Tokenizer]:
         reader.words.weight.normal_(std=0.02)
         reader.trigger.weight.normal_(std=0.02)
         reader.roles.weight.normal_(std=0.02)
-    # the pieces keep their pre-trained vectors: rare names are not overfitted, and a step costs half
-    reader.pieces.weight.requires_grad_(False)
     return reader, tokenizer
 
 
@@ -79,7 +77,6 @@ def grow(reader: Reader, labels: Labels, seed: int = 1) -> Reader:
             else:
                 state[name].copy_(value)
     grown.load_state_dict(state)
-    grown.pieces.weight.requires_grad_(False)
     return grown
 
 
