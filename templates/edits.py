@@ -1,0 +1,148 @@
+"""How a caption is made to say something false: its trigger or its fillers replaced, in good English."""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
+
+from templates.describe import noun
+from templates.english import Phrase, indefinite, inflected, is_name, plural_of
+from templates.ontology import EventTemplate
+from templates.statement import SENTENCE_START, Slot, Statement
+
+Edits = tuple[tuple[int, int, str], ...]
+Words = tuple[tuple[str, str], ...]
+AUXILIARY = re.compile(r"\b(is|are|was|were|be|been|being|has|have|had|get|gets|got|getting)(?:\s+\w+ly)?\s+$", re.I)
+VERB_BEFORE = re.compile(r"(?:\b(?:to|will|would|can|could|may|must|who|they|he|she|it|while|and)\s+|,\s+)$", re.I)
+NOUN_BEFORE = re.compile(
+    r"(?:\b(?:a|an|the|this|that|his|her|its|their|of|in|at|on|for|from|with|during|after|before|by|over|\d+(?:st|nd|rd|th))"
+    r"|['’]s)\s+$",
+    re.I,
+)
+TRANSITIVE = re.compile(r"^\{\w+\} <(\w+)> \{\w+\}(?= \[|$)")
+INTRANSITIVE = re.compile(r"^\{\w+\} <(\w+)>(?= \[|$)")
+TAGS = ("VBG", "VBZ", "VBN", "VBD", "VB")
+
+
+def other_trigger(true: Statement, template: EventTemplate) -> tuple[Edits | None, Words | None]:
+    """The trigger replaced by the other type's verb in the same inflection, or by its noun; None where neither fits."""
+    trigger = true.event.trigger
+    new = _other_verb(true, template) or _other_noun(true, template)
+    if new is None:
+        return None, None
+    start, text = new
+    return ((start, trigger.end, text),), ((true.caption[start : trigger.end], text),)
+
+
+def _other_verb(true: Statement, template: EventTemplate) -> tuple[int, str] | None:
+    trigger = true.event.trigger
+    object_follows = any(0 <= slot.start - trigger.end <= 1 for slot in true.slots)
+    tag = verb_tag(true, object_follows)
+    if tag is None:
+        return None
+    pattern = TRANSITIVE if object_follows or tag == "VBN" else INTRANSITIVE
+    verbs = [match[1] for sentence in template.sentences if (match := pattern.search(sentence))]
+    return (trigger.start, _cased(inflected(verbs[0], tag), trigger.text)) if verbs and verbs[0] != "be" else None
+
+
+def _other_noun(true: Statement, template: EventTemplate) -> tuple[int, str] | None:
+    trigger, caption = true.event.trigger, true.caption
+    new = noun(template.sentences[-1])
+    if not new or not re.fullmatch(r"an? \w+( \w+)?", new) or not trigger.text.isalpha():
+        return None
+    before = caption[: trigger.start]
+    if _tags(trigger.text.lower()) and not NOUN_BEFORE.search(before):
+        return None
+    text = new.partition(" ")[2]
+    if trigger.text.lower().endswith("s") and not trigger.text.lower().endswith("ss"):
+        return trigger.start, _cased(plural_of(text), trigger.text)
+    if article := re.search(r"\ban? $", before):
+        return trigger.start - len(article[0]), new
+    return trigger.start, _cased(text, trigger.text)
+
+
+def verb_tag(true: Statement, object_follows: bool) -> str | None:
+    """Penn tag of a trigger that is a verb beyond doubt, None otherwise.
+
+    A form that may be a noun counts as a verb where an argument, an auxiliary or "to" stands before it; a past tense
+    that looks like a participle is told by its object, auxiliary or agent.
+    """
+    word, caption = true.event.trigger.text.lower(), true.caption
+    before, after = caption[: true.event.trigger.start], caption[true.event.trigger.end :]
+    found, auxiliary = _tags(word), AUXILIARY.search(before)
+    if not found or NOUN_BEFORE.search(before):
+        return None
+    argued = any(slot.end == len(before.rstrip()) for slot in true.slots)
+    if ("VBG" in found or _is_noun(word)) and not (argued or auxiliary or VERB_BEFORE.search(before)):
+        return None
+    if {"VBD", "VBN"} <= found:
+        perfect = auxiliary and auxiliary[1].lower() in ("has", "have", "had")
+        if perfect and not object_follows:
+            return None
+        passive = auxiliary or re.match(r"\s+by\b", after)
+        return "VBN" if passive else "VBD" if object_follows else None
+    return next((tag for tag in TAGS if tag in found), None)
+
+
+@lru_cache(maxsize=16384)
+def _tags(word: str) -> frozenset[str]:
+    from lemminflect import getAllLemmas, getInflection
+
+    lemmas = getAllLemmas(word, upos="VERB").get("VERB", ())
+    return frozenset(tag for lemma in lemmas for tag in TAGS if word in getInflection(lemma, tag))
+
+
+@lru_cache(maxsize=16384)
+def _is_noun(word: str) -> bool:
+    from lemminflect import getAllLemmas
+
+    return bool(getAllLemmas(word, upos="NOUN"))
+
+
+def _cased(text: str, like: str) -> str:
+    return text[:1].upper() + text[1:] if like[:1].isupper() else text
+
+
+def other_fillers(
+    true: Statement, pairs: Sequence[tuple[Sequence[Slot], Sequence[Slot]]]
+) -> tuple[Edits | None, Words | None]:
+    """The caption with each first slot's words replaced by the second's; None where that would not be good English.
+
+    Only one filler for one, of the same number (or the verbs around would not agree) and after the same preposition,
+    each with its place in the caption.
+    """
+    if any(len(olds) != 1 or len(news) != 1 for olds, news in pairs):
+        return None, None
+    single = [(olds[0], news[0]) for olds, news in pairs]
+    words = tuple((old.phrase.text, new.phrase.said) for old, new in single)
+    edits: list[tuple[int, int, str]] = []
+    for old, new in single:
+        fits = old.phrase.plural == new.phrase.plural and old.preposition == new.preposition
+        fits = fits and is_name(old.phrase.text) == is_name(new.phrase.text)
+        if old.start < 0 or not fits or true.caption[old.end : old.end + 1] == "-":
+            return None, words
+        if (text := _as_there(true.caption, old, new.phrase)) is None:
+            return None, words
+        edits.append((old.start, old.end, text))
+    edits.sort()
+    apart = all(a[1] <= b[0] for a, b in pairwise(edits))
+    trigger = true.event.trigger
+    clear = all(end <= trigger.start or start >= trigger.end for start, end, _ in edits)
+    return tuple(edits) if apart and clear else None, words
+
+
+def _as_there(caption: str, old: Slot, new: Phrase) -> str | None:
+    """The new filler with a determiner that suits it and the place; None where one is counted and the other is not."""
+    lead = caption[old.start : old.end - len(old.phrase.text)]
+    bare = [phrase.said == phrase.text for phrase in (old.phrase, new)]
+    if is_name(new.text) or is_name(old.phrase.text):
+        text = new.said
+    elif not new.plural and bare[0] != bare[1]:
+        return None
+    elif re.fullmatch(r"an?\s+", lead, re.I):
+        text = indefinite(new.text)
+    elif re.search(r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten)\b", lead):
+        text = new.said
+    else:
+        text = lead.lower() + new.text
+    return _cased(text, caption[old.start]) if SENTENCE_START.search(caption[: old.start]) else text

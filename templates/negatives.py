@@ -1,0 +1,201 @@
+"""Hard negatives: the statement made false in one respect, so that only the photograph can refute it.
+
+    event       another type over the same arguments
+    role        the same fillers in each other's roles, where each could be in the other's
+    rotate      the fillers moved on by one role, whatever they are (CLIP-Event, Li et al., CVPR 2022)
+    filler      one argument replaced by one of the same role and entity kind from elsewhere
+    place       the same for places
+    instrument  the same for instruments, vehicles and other means
+
+Each is a function of the true statement, a source of chance and a `World`; it returns a false statement, or None where
+it finds none. What must hold of every negative is enforced where they are put together, in `pairs`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, permutations
+from random import Random
+
+from templates.confusable import Confusable
+from templates.corpus import Corpus
+from templates.edits import other_fillers, other_trigger
+from templates.ontology import EventTemplate
+from templates.statement import Slot, Statement
+from templates.synonyms import alike, head, heads, is_wide
+
+MEANS = frozenset({"Instrument", "Vehicle", "Item", "Money"})
+WHERE = frozenset({"Place", "Origin", "Destination"})
+TRIES = 8
+
+Negative = Callable[[Statement, Random, "World"], Statement | None]
+
+
+@dataclass(frozen=True)
+class World:
+    """What a negative is drawn from.
+
+    Attributes:
+        corpus: counts over the corpus that the statement comes from.
+        confusable: which types may stand for which.
+        stated: the types of all events of the statement's caption.
+    """
+
+    corpus: Corpus
+    confusable: Confusable
+    stated: frozenset[str] = frozenset()
+
+
+def event(true: Statement, draw: Random, world: World) -> Statement | None:
+    """Another type that holds all the arguments, is not near the true one and is not stated by the caption."""
+    for template in world.confusable.draw(true, world.stated, draw, TRIES):
+        moved = _moved(true.slots, true.template, template)
+        if moved is not None:
+            edits, words = other_trigger(true, template)
+            return replace(true, template=template, slots=moved, edits=edits, words=words)
+    return None
+
+
+def role(true: Statement, draw: Random, world: World) -> Statement | None:
+    """Two roles' fillers exchanged, or three moved on, where every filler's entity kind allows it."""
+    turns = _turns(true)
+    return _turned(true, draw.choice(turns)) if turns else None
+
+
+def rotate(true: Statement, draw: Random, world: World) -> Statement | None:
+    """All fillers moved on by the same number of roles, whatever they are."""
+    roles = true.roles
+    if len(roles) < 2:
+        return None
+    by = draw.randrange(1, len(roles))
+    turned = _turned(true, tuple(zip(roles, roles[by:] + roles[:by], strict=True)))
+    return None if _sides(turned) == _sides(true) else turned
+
+
+def filler(true: Statement, draw: Random, world: World) -> Statement | None:
+    """A participant replaced."""
+    return _replaced(true, draw, world, [s for s in true.slots if s.role not in MEANS | WHERE])
+
+
+def place(true: Statement, draw: Random, world: World) -> Statement | None:
+    """All the places replaced by those of another event with as many."""
+    olds = true.of("Place")
+    for _ in range(TRIES if olds else 0):
+        news = world.corpus.places(len(olds), draw)
+        if news and all(_other(new, true, world.corpus) for new in news):
+            return _with(true, olds, news)
+    return None
+
+
+def instrument(true: Statement, draw: Random, world: World) -> Statement | None:
+    """An instrument, vehicle or other means replaced."""
+    return _replaced(true, draw, world, [slot for slot in true.slots if slot.role in MEANS])
+
+
+KINDS: dict[str, Negative] = {
+    "event": event,
+    "role": role,
+    "rotate": rotate,
+    "filler": filler,
+    "place": place,
+    "instrument": instrument,
+}
+
+
+def _moved(slots: tuple[Slot, ...], source: EventTemplate, target: EventTemplate) -> tuple[Slot, ...] | None:
+    """The slots in the target's roles: of the same name, else in the order of both types; None where one fits none."""
+    taken: dict[str, str] = {}
+    order = [name for name in source.roles if any(slot.role == name for slot in slots)]
+    for name in order:
+        fits = [
+            other
+            for other in target.roles
+            if other not in taken.values() and all(_may(slot, target, other) for slot in slots if slot.role == name)
+        ]
+        same = [other for other in fits if other == name]
+        others = [other for other in fits if other not in source.roles and name not in target.roles]
+        if not (same or others):
+            return None
+        taken[name] = (same or others)[0]
+    return tuple(replace(slot, role=taken[slot.role]) for slot in slots)
+
+
+def _may(slot: Slot, template: EventTemplate, role: str) -> bool:
+    kinds = template.roles[role].kinds
+    return slot.entity is None or not kinds or slot.entity in kinds
+
+
+Turn = tuple[tuple[str, str], ...]
+"""For some roles, the role whose fillers they get."""
+
+
+def _turns(true: Statement) -> list[Turn]:
+    """The exchanges of two roles' fillers, and the rounds of three, in which every move is allowed."""
+    may = {move for move in permutations(true.roles, 2) if _movable(true, *move)}
+    turns: list[Turn] = [((a, b), (b, a)) for a, b in combinations(true.roles, 2) if {(a, b), (b, a)} <= may]
+    for a, *rest in combinations(true.roles, 3):
+        for b, c in permutations(rest):
+            if {(a, b), (b, c), (c, a)} <= may:
+                turns.append(((a, b), (b, c), (c, a)))
+    return turns
+
+
+def _movable(true: Statement, to: str, source: str) -> bool:
+    """Whether `source`'s fillers could be `to`'s: allowed by their kinds, other words, and not the same event then."""
+    if any(to in group and source in group for group in true.template.symmetric):
+        return False
+    if (to in WHERE) != (source in WHERE):  # "Kabul attacks in soldiers" is refuted without looking
+        return False
+    if not all(slot.entity and _may(slot, true.template, to) for slot in true.of(source)):
+        return False
+    return {slot.phrase.text.casefold() for slot in true.of(to)}.isdisjoint(
+        slot.phrase.text.casefold() for slot in true.of(source)
+    )
+
+
+def _sides(true: Statement) -> set[tuple[object, str]]:
+    """Fillers with their roles, symmetric roles taken as one."""
+    group_of = {role: group for group in true.template.symmetric for role in group}
+    return {(group_of.get(slot.role, slot.role), slot.phrase.text.casefold()) for slot in true.slots}
+
+
+def _turned(true: Statement, turn: Turn) -> Statement:
+    source_of = dict(turn)
+    slots = [slot for slot in true.slots if slot.role not in source_of]
+    slots += [replace(slot, role=to) for to, source in turn for slot in true.of(source)]
+    pairs = [(true.of(to), true.of(source)) for to, source in turn]
+    edits, words = other_fillers(true, pairs)
+    return replace(true, slots=tuple(slots), edits=edits, words=words)
+
+
+def _replaced(true: Statement, draw: Random, world: World, among: list[Slot]) -> Statement | None:
+    """One of the slots filled otherwise."""
+    among = [slot for slot in among if slot.entity and not is_wide(slot.phrase.text)]
+    for old in draw.sample(among, len(among)):
+        for _ in range(TRIES):
+            new = world.corpus.filler(old, draw)
+            if new and old.phrase.plural == new.phrase.plural and _other(new, true, world.corpus):
+                return _with(true, [old], [new])
+    return None
+
+
+def _with(true: Statement, olds: Sequence[Slot], news: Sequence[Slot]) -> Statement:
+    """The statement with each of `olds` filled by that of `news` in its place."""
+    taken = {id(old): replace(new, start=old.start, end=old.end) for old, new in zip(olds, news, strict=True)}
+    edits, words = other_fillers(true, [([old], [new]) for old, new in zip(olds, news, strict=True)])
+    slots = tuple(taken.get(id(slot), slot) for slot in true.slots)
+    return replace(true, slots=slots, edits=edits, words=words)
+
+
+def _other(new: Slot, true: Statement, corpus: Corpus) -> bool:
+    """Whether the filler names something that is neither in the event nor in the caption: no shared word, no synonym,
+    no wider or narrower place."""
+    theirs, second = new.phrase.text.casefold(), head(new.phrase.text)
+    if is_wide(new.phrase.text) or theirs in true.caption.casefold() or second in heads(true.caption):
+        return False
+    for slot in true.slots:
+        mine = slot.phrase.text.casefold()
+        if second in alike("groups", head(mine)) or set(mine.split()) & set(theirs.split()):
+            return False
+        if theirs in corpus.beside.get(mine, ()):
+            return False
+    return True
