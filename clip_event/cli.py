@@ -94,6 +94,48 @@ def extract(
     terminal.summary(summary)
 
 
+@app.command()
+def describe(
+    source: Annotated[str, typer.Argument(metavar="IN", help="events.jsonl, also .gz, or - for standard input.")],
+    out: Annotated[str, typer.Option("-o", "--out", help="JSONL file to write; - is standard output.")] = "-",
+    styles: Annotated[str, typer.Option(help="Of sentence, short, type, caption, edited, graph, given.")] = (
+        "sentence,short,caption"
+    ),
+    negatives: Annotated[
+        str, typer.Option(help="How many of each kind: event, role, rotate, filler, place, instrument.")
+    ] = "event=1,role=2,filler=1",
+    ontology: Ontology = "news",
+    salient_only: Annotated[bool, typer.Option("--salient-only", help="Only what the photograph shows.")] = False,
+    epoch: Annotated[int, typer.Option(help="Another epoch gives other negatives.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the whole run.")] = 0,
+    given: Annotated[Path | None, typer.Option(help="JSONL of id, event, text: texts for the style given.")] = None,
+    errors: Annotated[Path | None, typer.Option(help="File for bad records. [default: beside OUT]")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad record.")] = False,
+) -> None:
+    """Say events in English, each with hard negatives that only the photograph can refute.
+
+    Each event gives a line of `pairs`: a style, the positive text, and negatives of the same style and their kinds.
+
+    Example: `clip-event describe events.jsonl -o descriptions.jsonl --negatives event=1,role=2,filler=1`
+    """
+    from clip_event import terminal
+    from clip_event.descriptions import describe as run
+    from templates.pairs import Wanted
+
+    with _plain_errors(), terminal.progress(source) as step:
+        numbers = _numbers(negatives)
+        wanted = Wanted(tuple(filter(None, styles.split(","))), numbers, salient_only, epoch, seed)
+        result = run(source, out, wanted, ontology=ontology, given=given, errors=errors, strict=strict, progress=step)
+    terminal.described(result)
+
+
+def _numbers(text: str) -> dict[str, int]:
+    try:
+        return {kind: int(number) for kind, number in (part.split("=") for part in text.split(",") if part)}
+    except ValueError:
+        raise ValueError(f"--negatives: found {text!r}, expected KIND=NUMBER,..., as in event=1,role=2") from None
+
+
 @ontology_app.command("check")
 def ontology_check(file: Annotated[str, typer.Argument(help="TOML or JSON ontology, or a shipped name.")]) -> None:
     """Check an ontology file: every mistake is named with its place in the file.

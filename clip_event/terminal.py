@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from clip_event.descriptions import Described
     from extraction.files import Summary
     from templates.ontology import Ontology
 
@@ -52,6 +53,22 @@ def summary(result: "Summary") -> None:
     console.print(
         f"{result.captions:,} captions, {result.events.total():,} events, {result.arguments:,} arguments, "
         f"{result.bad:,} bad records; {result.seconds:.1f} s{rate}",
+        soft_wrap=True,
+    )
+
+
+def described(result: "Described") -> None:
+    """Positives by style, negatives by kind and the totals of a run, on standard error."""
+    console = Console(stderr=True, highlight=False)
+    table = Table("style or kind", "texts", box=None, header_style="bold")
+    table.columns[1].justify = "right"
+    for counts, sign in ((result.positives, "+"), (result.negatives, "-")):
+        for name, number in counts.items():
+            table.add_row(f"{sign} {escape(name)}", f"{number:,}")
+    console.print(table)
+    console.print(
+        f"{result.records:,} records, {result.events:,} events, {result.dropped:,} arguments left out, "
+        f"{result.bad:,} bad records",
         soft_wrap=True,
     )
 

@@ -1,0 +1,181 @@
+"""`clip-event describe`: a file of events to a file of descriptions with hard negatives, whole or not at all."""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from clip_event.tokens import count
+from extraction.records import Bad, InputError, read_rows
+from templates.confusable import Confusable
+from templates.corpus import Corpus
+from templates.events import CaptionEvents, RecordError, parse_record
+from templates.formats import read_ontology
+from templates.ontology import Ontology
+from templates.pairs import Wanted, described
+from templates.statement import statement
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Described:
+    """What a run did: records in, events, positives by style, negatives by kind, arguments left out, bad records."""
+
+    records: int = 0
+    events: int = 0
+    positives: Counter[str] = field(default_factory=Counter)
+    negatives: Counter[str] = field(default_factory=Counter)
+    dropped: int = 0
+    bad: int = 0
+
+    def add(self, row: Json) -> None:
+        self.events += 1
+        for pair in row["pairs"]:
+            self.positives[pair["style"]] += 1
+            self.dropped += len(pair.get("dropped", ()))
+            self.negatives.update(negative["kind"] for negative in pair["negatives"])
+
+
+def describe(
+    source: str | Path,
+    out: str | Path = "-",
+    wanted: Wanted | None = None,
+    *,
+    ontology: str | Path = "news",
+    given: str | Path | None = None,
+    errors: str | Path | None = None,
+    strict: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Described:
+    """Say every event of `source` and write one line for each to `out`.
+
+    The source is read twice: first its types and fillers are counted, as negatives are drawn as often as they are true.
+
+    Args:
+        source: `events.jsonl` (also .gz, or `-`).
+        wanted: styles, negatives, epoch; see `templates.pairs.Wanted`.
+        ontology: that of the events: `news`, `open` or a file.
+        given: JSONL of `{"id", "event", "text"}`, the texts of the style `given`.
+        errors: where bad records go; without it, beside a file `out` under the same name with `.errors.jsonl`.
+        strict: stop at the first bad record.
+        progress: called with the number of records done.
+
+    Raises:
+        InputError: the source cannot be read; with `strict`, the first bad record.
+        ValueError: a style or kind that is not known, or the style `given` without its file.
+    """
+    wanted = wanted or Wanted()
+    types = None if str(ontology) == "open" else read_ontology(ontology)
+    texts = _texts(given) if given else None
+    if "given" in wanted.styles and texts is None:
+        raise ValueError("style 'given' needs its texts: give a JSONL file of {id, event, text} with --given")
+    result = Described()
+    with ExitStack() as stack:
+        path = stack.enter_context(_readable_twice(source))
+        corpus = Corpus(
+            statement(record, event, types)
+            for record in _records(path, types)
+            if isinstance(record, CaptionEvents)
+            for event in record.events
+        )
+        confusable = Confusable(types, corpus)
+        target = None if str(out) == "-" else Path(out)
+        lines = stack.enter_context(_whole(target))
+        error_path = Path(errors) if errors else target and target.with_name(target.stem + ".errors.jsonl")
+        faults: list[Bad] = []
+        for record in _records(path, types):
+            result.records += 1
+            if isinstance(record, Bad):
+                if strict:
+                    raise InputError(f"{source}: line {record.line}: {record.reason}")
+                faults.append(record)
+            else:
+                for row in _rows(record, confusable, wanted, texts):
+                    result.add(row)
+                    lines.write(json.dumps(row, ensure_ascii=False) + "\n")
+            if progress and result.records % 256 == 0:
+                progress(result.records)
+        result.bad = len(faults)
+        if error_path and faults:
+            with _whole(error_path) as rows:
+                rows.writelines(json.dumps(bad.to_dict(), ensure_ascii=False) + "\n" for bad in faults)
+        elif error_path:
+            error_path.unlink(missing_ok=True)  # an earlier run's would be read as this one's
+    return result
+
+
+def _rows(
+    record: CaptionEvents, confusable: Confusable, wanted: Wanted, texts: dict[tuple[str, str], str] | None
+) -> Iterator[Json]:
+    def given(true: Any) -> str | None:
+        return texts.get((str(record.id), true.event.id)) if texts else None
+
+    head = {key: value for key, value in (("id", record.id), ("image", record.image)) if value is not None}
+    for row in described(record, confusable, wanted, count=count, given=given):
+        yield head | row
+
+
+def _records(path: Path, ontology: Ontology | None) -> Iterator[CaptionEvents | Bad]:
+    """Checked records in the order of the file; the others as `Bad`."""
+    for line, row in read_rows(path):
+        if isinstance(row, Bad):
+            yield row
+            continue
+        try:
+            record = parse_record(row, f"line {line}")
+            if ontology is not None:
+                record.check(ontology)
+        except RecordError as error:
+            yield Bad(line, str(error).removeprefix(f"line {line}: "), row.get("id"))
+        else:
+            yield record
+
+
+def _texts(path: str | Path) -> dict[tuple[str, str], str]:
+    texts = {}
+    with Path(path).open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+                texts[str(row["id"]), row["event"]] = str(row["text"])
+            except (ValueError, KeyError, TypeError):
+                raise InputError(f'{path}:{number}: expected an object with "id", "event" and "text"') from None
+    return texts
+
+
+@contextmanager
+def _readable_twice(source: str | Path) -> Iterator[Path]:
+    if str(source) != "-":
+        if not Path(source).exists():
+            raise InputError(f"{source}: no such file")
+        yield Path(source)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "standard-input.jsonl"
+        with path.open("wb") as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+        yield path
+
+
+@contextmanager
+def _whole(path: Path | None) -> Iterator[IO[str]]:
+    """A file that appears when all of it is written; standard output without a path."""
+    if path is None:
+        yield sys.stdout
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("w", encoding="utf-8", newline="\n") as lines:
+            yield lines
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
