@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from templates.describe import noun
 from templates.english import Phrase, indefinite, inflected, is_name, plural_of
 from templates.ontology import EventTemplate
 from templates.statement import SENTENCE_START, Slot, Statement
+from templates.told import noun
 
 Edits = tuple[tuple[int, int, str], ...]
 Words = tuple[tuple[str, str], ...]
