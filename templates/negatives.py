@@ -24,6 +24,7 @@ from templates.statement import Slot, Statement
 from templates.synonyms import alike, head, heads, is_wide
 
 MEANS = frozenset({"Instrument", "Vehicle", "Item", "Money"})
+LIVING = frozenset({"person", "organization", "animal"})
 WHERE = frozenset({"Place", "Origin", "Destination"})
 TRIES = 8
 
@@ -139,11 +140,16 @@ def _turns(true: Statement) -> list[Turn]:
     return turns
 
 
+def _sorts(true: Statement, role: str) -> set[str]:
+    """What a role's fillers are: somebody, somewhere or something."""
+    return {"where" if role in WHERE else "who" if slot.entity in LIVING else "what" for slot in true.of(role)}
+
+
 def _movable(true: Statement, to: str, source: str) -> bool:
     """Whether `source`'s fillers could be `to`'s: allowed by their kinds, other words, and not the same event then."""
     if any(to in group and source in group for group in true.template.symmetric):
         return False
-    if (to in WHERE) != (source in WHERE):  # "Kabul attacks in soldiers" is refuted without looking
+    if _sorts(true, to) != _sorts(true, source):  # "a sign holds a woman" is refuted without looking
         return False
     if not all(slot.entity and _may(slot, true.template, to) for slot in true.of(source)):
         return False

@@ -121,7 +121,10 @@ def noun(sentence: str) -> str | None:
 
 
 def _only_places(statement: Statement, role: str) -> bool:
-    return role == "Place" or statement.template.roles[role].kinds == ("place",)
+    """Whether the role is a where, not a who, and all its fillers are places."""
+    kinds = statement.template.roles[role].kinds
+    where = role == "Place" or kinds[:1] == ("place",)
+    return where and all(slot.entity in ("place", None) for slot in statement.of(role))
 
 
 @lru_cache(maxsize=4096)
