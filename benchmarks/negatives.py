@@ -25,26 +25,30 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from templates.blind import Blind
 from templates.confusable import Confusable
 from templates.corpus import Corpus
 from templates.events import CaptionEvents, read_events
 from templates.ontology import Ontology, load_ontology
-from templates.pairs import Wanted, described
+from templates.pairs import Wanted, described, told_apart
 from templates.statement import statement
 from templates.synonyms import head
 
 KINDS = ("event", "role", "filler", "place", "instrument")
 WANTED = Wanted(("sentence",), dict.fromkeys(KINDS, 1))
+CANDIDATES = Wanted(("sentence",), dict.fromkeys(KINDS, 8))
 Pair = tuple[bool, tuple[str, Any], tuple[str, Any]]
 """Whether it is for testing; text and event of the truth and of the negative."""
 
 
-def pairs_of(records: list[CaptionEvents], confusable: Confusable) -> tuple[dict[str, list[Pair]], Counter[str]]:
+def pairs_of(
+    records: list[CaptionEvents], confusable: Confusable, blind: Blind | None = None
+) -> tuple[dict[str, list[Pair]], Counter[str]]:
     """True and false texts by kind, and broken promises."""
     found: dict[str, list[Pair]] = defaultdict(list)
     broken: Counter[str] = Counter()
     for number, record in enumerate(records):
-        rows = list(described(record, confusable, WANTED))
+        rows = list(described(record, confusable, CANDIDATES if blind else WANTED, blind=blind))
         told = {" ".join(pair["positive"].lower().split()) for row in rows for pair in row["pairs"]}
         for row in rows:
             for pair in row["pairs"]:
@@ -158,13 +162,16 @@ def main() -> None:
     found, broken = pairs_of(records, confusable)
     console.print("broken promises: " + ", ".join(f"{name} {count}" for name, count in broken.items()))
     table = Table("kind", "events with one", "letters AUC", "pair", "roles AUC", "pair")
-    for title, pairs in (("", found), ("2022 ", of_2022(records, ontology, Random(1)))):
+    tier = Blind(pair for record in records for pair in told_apart(record, confusable, CANDIDATES))
+    blind, _ = pairs_of(records, confusable, tier)
+    old = of_2022(records, ontology, Random(1))
+    for title, pairs in (("", found), ("blind ", blind), ("2022 ", old)):
         for kind in (k for k in KINDS if k in pairs):
             share = len(pairs[kind]) / events
             cells = [f"{value:.2f}" for result in judged(pairs[kind]) for value in result]
             table.add_row(title + kind, f"{len(pairs[kind]):,} ({share:.0%})", *cells)
     console.print(table)
-    same = [_listed(a[1]) == _listed(b[1]) for _, a, b in of_2022(records, ontology, Random(1))["role"]]
+    same = [_listed(a[1]) == _listed(b[1]) for _, a, b in old["role"]]
     console.print(f"2022 role negatives identical to the positive: {np.mean(same):.1%}")
 
 

@@ -106,6 +106,7 @@ def describe(
     ] = "event=1,role=2,filler=1",
     ontology: Ontology = "news",
     salient_only: Annotated[bool, typer.Option("--salient-only", help="Only what the photograph shows.")] = False,
+    blind: Annotated[bool, typer.Option("--blind", help="Only negatives that words alone do not give away.")] = False,
     epoch: Annotated[int, typer.Option(help="Another epoch gives other negatives.")] = 0,
     seed: Annotated[int, typer.Option(help="Of the whole run.")] = 0,
     given: Annotated[Path | None, typer.Option(help="JSONL of id, event, text: texts for the style given.")] = None,
@@ -125,7 +126,17 @@ def describe(
     with _plain_errors(), terminal.progress(source) as step:
         numbers = _numbers(negatives)
         wanted = Wanted(tuple(filter(None, styles.split(","))), numbers, salient_only, epoch, seed)
-        result = run(source, out, wanted, ontology=ontology, given=given, errors=errors, strict=strict, progress=step)
+        result = run(
+            source,
+            out,
+            wanted,
+            ontology=ontology,
+            blind=blind,
+            given=given,
+            errors=errors,
+            strict=strict,
+            progress=step,
+        )
     terminal.described(result)
 
 

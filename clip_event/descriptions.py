@@ -14,12 +14,13 @@ from typing import IO, Any
 
 from clip_event.tokens import count
 from extraction.records import Bad, InputError, read_rows
+from templates.blind import Blind
 from templates.confusable import Confusable
 from templates.corpus import Corpus
 from templates.events import CaptionEvents, RecordError, parse_record
 from templates.formats import read_ontology
 from templates.ontology import Ontology
-from templates.pairs import Wanted, described
+from templates.pairs import Wanted, described, told_apart
 from templates.statement import statement
 
 Json = dict[str, Any]
@@ -50,6 +51,7 @@ def describe(
     wanted: Wanted | None = None,
     *,
     ontology: str | Path = "news",
+    blind: bool = False,
     given: str | Path | None = None,
     errors: str | Path | None = None,
     strict: bool = False,
@@ -63,6 +65,7 @@ def describe(
         source: `events.jsonl` (also .gz, or `-`).
         wanted: styles, negatives, epoch; see `templates.pairs.Wanted`.
         ontology: that of the events: `news`, `open` or a file.
+        blind: only negatives of the blind tier, see `templates.blind`; the source is read once more.
         given: JSONL of `{"id", "event", "text"}`, the texts of the style `given`.
         errors: where bad records go; without it, beside a file `out` under the same name with `.errors.jsonl`.
         strict: stop at the first bad record.
@@ -87,6 +90,10 @@ def describe(
             for event in record.events
         )
         confusable = Confusable(types, corpus)
+        tier = None
+        if blind:
+            read = (record for record in _records(path, types) if isinstance(record, CaptionEvents))
+            tier = Blind(pair for record in read for pair in told_apart(record, confusable, wanted))
         target = None if str(out) == "-" else Path(out)
         lines = stack.enter_context(_whole(target))
         error_path = Path(errors) if errors else target and target.with_name(target.stem + ".errors.jsonl")
@@ -98,7 +105,7 @@ def describe(
                     raise InputError(f"{source}: line {record.line}: {record.reason}")
                 faults.append(record)
             else:
-                for row in _rows(record, confusable, wanted, texts):
+                for row in _rows(record, confusable, wanted, tier, texts):
                     result.add(row)
                     lines.write(json.dumps(row, ensure_ascii=False) + "\n")
             if progress and result.records % 256 == 0:
@@ -113,13 +120,17 @@ def describe(
 
 
 def _rows(
-    record: CaptionEvents, confusable: Confusable, wanted: Wanted, texts: dict[tuple[str, str], str] | None
+    record: CaptionEvents,
+    confusable: Confusable,
+    wanted: Wanted,
+    tier: Blind | None,
+    texts: dict[tuple[str, str], str] | None,
 ) -> Iterator[Json]:
     def given(true: Any) -> str | None:
         return texts.get((str(record.id), true.event.id)) if texts else None
 
     head = {key: value for key, value in (("id", record.id), ("image", record.image)) if value is not None}
-    for row in described(record, confusable, wanted, count=count, given=given):
+    for row in described(record, confusable, wanted, blind=tier, count=count, given=given):
         yield head | row
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from templates.blind import Blind, Key, Told, told
 from templates.confusable import Confusable
 from templates.describe import STYLES, Count, Description, Given, describe, estimate
 from templates.events import CaptionEvents, Event
@@ -48,6 +49,7 @@ def described(
     confusable: Confusable,
     wanted: Wanted,
     *,
+    blind: Blind | None = None,
     count: Count = estimate,
     given: Given | None = None,
 ) -> Iterator[Json]:
@@ -55,6 +57,7 @@ def described(
 
     Args:
         confusable: which types may stand for which, and the corpus that negatives are drawn from.
+        blind: keeps only the negatives of the blind tier.
         count, given: see `describe`.
 
     Raises:
@@ -67,16 +70,18 @@ def described(
         for style in wanted.styles
         if (said := describe(one, style, count, given))
     }
-    world = World(confusable.corpus, confusable, frozenset(event.type for event in record.events))
-    told = {_folded(said.text) for said in positives.values()}
+    world = _world(record, confusable)
+    said_truly = {_folded(said.text) for said in positives.values()}
     for event in _chosen(record, wanted):
-        name = record.caption if record.id is None else record.id
-        draw = Random(f"{wanted.seed}|{name}|{event.id}|{wanted.epoch}")
-        false = list(_false(true[event.id], draw, world, wanted.negatives))
+        false = [
+            (key[2], wrong)
+            for key, wrong in _false(record, true[event.id], world, wanted)
+            if blind is None or key in blind
+        ]
         rows = []
         for style in wanted.styles:
             if positive := positives.get((event.id, style)):
-                rows.append(_row(true[event.id], positive, false, told, count, given))
+                rows.append(_row(true[event.id], positive, false, said_truly, count, given))
         yield {"event": event.model_dump(exclude_unset=True), "pairs": rows}
 
 
@@ -84,29 +89,45 @@ def _chosen(record: CaptionEvents, wanted: Wanted) -> list[Event]:
     return [event for event in record.events if not wanted.salient_only or event.id == record.salient]
 
 
-def _false(true: Statement, draw: Random, world: World, numbers: Mapping[str, int]) -> Iterator[tuple[str, Statement]]:
-    for kind, number in numbers.items():
+def told_apart(record: CaptionEvents, confusable: Confusable, wanted: Wanted) -> Iterator[Told]:
+    """The pairs of a record as the judge of `Blind` sees them."""
+    world = _world(record, confusable)
+    for event in _chosen(record, wanted):
+        true = statement(record, event, confusable.ontology)
+        for key, wrong in _false(record, true, world, wanted):
+            yield told(key, true, wrong)
+
+
+def _world(record: CaptionEvents, confusable: Confusable) -> World:
+    return World(confusable.corpus, confusable, frozenset(event.type for event in record.events))
+
+
+def _false(record: CaptionEvents, true: Statement, world: World, wanted: Wanted) -> Iterator[tuple[Key, Statement]]:
+    """The false statements of one event, drawn by record, event, epoch and seed alone."""
+    name = str(record.caption if record.id is None else record.id)
+    draw = Random(f"{wanted.seed}|{name}|{true.event.id}|{wanted.epoch}")
+    for kind, number in wanted.negatives.items():
         seen: set[object] = set()
         for _ in range(2 * number):
             found = KINDS[kind](true, draw, world) if len(seen) < number else None
-            key = found and (found.template.name, tuple((slot.role, slot.phrase.text) for slot in found.slots))
-            if found and key not in seen:
-                seen.add(key)
-                yield kind, found
+            what = found and (found.template.name, tuple((slot.role, slot.phrase.text) for slot in found.slots))
+            if found and what not in seen:
+                yield (name, true.event.id, kind, len(seen)), found
+                seen.add(what)
 
 
 def _row(
     true: Statement,
     positive: Description,
     false: Sequence[tuple[str, Statement]],
-    told: set[str],
+    said_truly: set[str],
     count: Count,
     given: Given | None,
 ) -> Json:
     row: Json = {"style": positive.style, "positive": positive.text, "negatives": []}
     if positive.dropped:
         row["dropped"] = [{"role": role, "text": text} for role, text in positive.dropped]
-    seen = set(told)
+    seen = set(said_truly)
     stated = {(slot.role, slot.phrase.text) for slot in true.slots}  # what is false may not be what was left out
     for kind, wrong in false:
         said = describe(wrong, positive.style, count, given)
