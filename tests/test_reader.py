@@ -1,7 +1,5 @@
 """The network against torch's own transformer layer, and what padding must not change."""
 
-import math
-
 import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
