@@ -57,20 +57,25 @@ def salient(
 def signs(words: Sequence[str], tags: Sequence[str], word: int) -> float:
     """Sum of the signs that the event at `word` is the one in the picture."""
     before = [token.lower() for token in words[:word]]
-    score = SHOWN.get(_form(tags, word), 0.1)
+    score = SHOWN.get(_form(words, tags, word), 0.1)
     score -= 0.8 * any(token in SENTENCE_END for token in before[2:])
     score -= 0.7 * any(token in BACKGROUND for token in before[-LOOK_BACK:])
     score -= 0.3 * any(token in BACKGROUND for token in before[:-LOOK_BACK])
     return score - 0.01 * word
 
 
-def _form(tags: Sequence[str], word: int) -> str:
+def _form(words: Sequence[str], tags: Sequence[str], word: int) -> str:
     """The trigger's tag, where its neighbours do not say better.
 
     A "noun" before a determiner is a verb ("vaccinates an elderly woman"), a bare verb after "to" or a modal is a plan,
-    and a participle after a noun only describes it ("a protester holding a banner").
+    and a participle after a noun only describes it ("a protester holding a banner"). A trigger is a verb or a noun,
+    whatever other tag it got.
     """
     tag, before, after = tags[word], tags[word - 1] if word else "", tags[word + 1] if word + 1 < len(tags) else ""
+    if words[word].endswith("ing") and tag.startswith("VB"):
+        tag = "VBG"
+    elif tag[:2] not in ("VB", "NN", "JJ"):
+        tag = "VBP" if before.startswith("NN") else "NN"
     if tag in ("NN", "NNS") and after in ("DT", "PRP$"):
         return "VBZ"
     if (tag == "VB" and before in ("TO", "MD")) or (tag in ("VBG", "VBN") and before in ("NN", "NNS")):
