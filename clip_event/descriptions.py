@@ -1,7 +1,6 @@
 """`clip-event describe`: a file of events to a file of descriptions with hard negatives, whole or not at all."""
 
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from templates.formats import read_ontology
 from templates.ontology import Ontology
 from templates.pairs import Wanted, described, told_apart
 from templates.statement import statement
+from templates.whole import whole
 
 Json = dict[str, Any]
 
@@ -95,7 +95,10 @@ def describe(
             read = (record for record in _records(path, types) if isinstance(record, CaptionEvents))
             tier = Blind(pair for record in read for pair in told_apart(record, confusable, wanted))
         target = None if str(out) == "-" else Path(out)
-        lines = stack.enter_context(_whole(target))
+        lines: IO[str] = sys.stdout
+        if target:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            lines = stack.enter_context(whole(target))
         error_path = Path(errors) if errors else target and target.with_name(target.stem + ".errors.jsonl")
         faults: list[Bad] = []
         for record in _records(path, types):
@@ -112,7 +115,8 @@ def describe(
                 progress(result.records)
         result.bad = len(faults)
         if error_path and faults:
-            with _whole(error_path) as rows:
+            error_path.parent.mkdir(parents=True, exist_ok=True)
+            with whole(error_path) as rows:
                 rows.writelines(json.dumps(bad.to_dict(), ensure_ascii=False) + "\n" for bad in faults)
         elif error_path:
             error_path.unlink(missing_ok=True)  # an earlier run's would be read as this one's
@@ -174,19 +178,3 @@ def _readable_twice(source: str | Path) -> Iterator[Path]:
         with path.open("wb") as copy:
             shutil.copyfileobj(sys.stdin.buffer, copy)
         yield path
-
-
-@contextmanager
-def _whole(path: Path | None) -> Iterator[IO[str]]:
-    """A file that appears when all of it is written; standard output without a path."""
-    if path is None:
-        yield sys.stdout
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with partial.open("w", encoding="utf-8", newline="\n") as lines:
-            yield lines
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

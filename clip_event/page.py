@@ -6,7 +6,6 @@ lets the browser run none and load nothing.
 
 import base64
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from templates.events import to_graph
+from templates.whole import whole
 
 COLOURS = 6
 LETTER = 7.6
@@ -63,14 +63,9 @@ class Line:
 
 def write_page(path: str | Path, records: Sequence[dict[str, Any]], title: str) -> None:
     """Write the page; it appears whole or not at all."""
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
     page = render_page(records, title)
-    try:
-        partial.write_text(page, encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(path) as out:
+        out.write(page)
 
 
 def render_page(records: Sequence[dict[str, Any]], title: str) -> str:

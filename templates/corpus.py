@@ -4,7 +4,7 @@ A hard negative must not be told from the truth by its words alone, so its words
 them: a filler that is seldom true is seldom false.
 """
 
-from bisect import bisect, insort
+from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from itertools import accumulate
@@ -30,6 +30,7 @@ class Corpus:
         self.beside: dict[str, set[str]] = defaultdict(set)
         self.role_sets: dict[str, Counter[frozenset[str]]] = defaultdict(Counter)
         self._fillers: dict[tuple[str, str, bool], Counter[Slot]] = defaultdict(Counter)
+        self._groups: dict[int, list[tuple[Slot, ...]]] = defaultdict(list)
         self._places: dict[int, list[tuple[Slot, ...]]] = {}
         self._pools: dict[tuple[str, str, bool], Pool] = {}
         for statement in statements:
@@ -46,8 +47,9 @@ class Corpus:
         for slot in statement.slots:
             self._fillers[_kind(slot)][_plain(slot)] += 1
         if groups := tuple(_plain(slot) for slot in statement.of("Place")):
-            insort(self._places.setdefault(len(groups), []), groups, key=lambda group: tuple(map(_order, group)))
+            self._groups[len(groups)].append(groups)
         self._pools.clear()
+        self._places.clear()
 
     def filler(self, like: Slot, draw: Random) -> Slot | None:
         """A filler of the same role, entity kind and sort (name or noun), as often as the corpus has it."""
@@ -61,7 +63,9 @@ class Corpus:
 
     def places(self, number: int, draw: Random) -> tuple[Slot, ...] | None:
         """All places of one event of the corpus that has so many."""
-        groups = self._places.get(number)
+        if number not in self._places:
+            self._places[number] = sorted(self._groups.get(number, ()), key=lambda group: tuple(map(_order, group)))
+        groups = self._places[number]
         return draw.choice(groups) if groups else None
 
 

@@ -10,7 +10,6 @@ Offsets count characters of the unchanged caption, end exclusive. Keys that are 
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from templates.ontology import EntityKind, Ontology
+from templates.whole import whole
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -167,17 +167,11 @@ def _no_constant(name: str) -> Any:
 
 def write_events(path: str | Path, records: Iterable[CaptionEvents]) -> int:
     """Write records one a line; the file appears whole or not at all. Returns how many were written."""
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
     count = 0
-    try:
-        with partial.open("w", encoding="utf-8") as out:
-            for record in records:
-                out.write(json.dumps(_plain(record), ensure_ascii=False) + "\n")
-                count += 1
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(path) as out:
+        for record in records:
+            out.write(json.dumps(_plain(record), ensure_ascii=False) + "\n")
+            count += 1
     return count
 
 

@@ -36,12 +36,10 @@ class World:
     """What a negative is drawn from.
 
     Attributes:
-        corpus: counts over the corpus that the statement comes from.
-        confusable: which types may stand for which.
+        confusable: which types may stand for which, and the counts of the corpus that the statement comes from.
         stated: the types of all events of the statement's caption.
     """
 
-    corpus: Corpus
     confusable: Confusable
     stated: frozenset[str] = frozenset()
 
@@ -81,8 +79,8 @@ def place(true: Statement, draw: Random, world: World) -> Statement | None:
     """All the places replaced by those of another event with as many."""
     olds = true.of("Place")
     for _ in range(TRIES if olds else 0):
-        news = world.corpus.places(len(olds), draw)
-        if news and all(_other(new, true, world.corpus) for new in news):
+        news = world.confusable.corpus.places(len(olds), draw)
+        if news and all(_other(new, true, world.confusable.corpus) for new in news):
             return _with(true, olds, news)
     return None
 
@@ -178,8 +176,8 @@ def _replaced(true: Statement, draw: Random, world: World, among: list[Slot]) ->
     among = [slot for slot in among if slot.entity and not is_wide(slot.phrase.text)]
     for old in draw.sample(among, len(among)):
         for _ in range(TRIES):
-            new = world.corpus.filler(old, draw)
-            if new and old.phrase.plural == new.phrase.plural and _other(new, true, world.corpus):
+            new = world.confusable.corpus.filler(old, draw)
+            if new and old.phrase.plural == new.phrase.plural and _other(new, true, world.confusable.corpus):
                 return _with(true, [old], [new])
     return None
 

@@ -99,7 +99,7 @@ def told_apart(record: CaptionEvents, confusable: Confusable, wanted: Wanted) ->
 
 
 def _world(record: CaptionEvents, confusable: Confusable) -> World:
-    return World(confusable.corpus, confusable, frozenset(event.type for event in record.events))
+    return World(confusable, frozenset(event.type for event in record.events))
 
 
 def _false(record: CaptionEvents, true: Statement, world: World, wanted: Wanted) -> Iterator[tuple[Key, Statement]]:

@@ -27,7 +27,7 @@ def negatives(kind, ontology, records):
     corpus = Corpus(statements(records, ontology))
     confusable = Confusable(ontology, corpus)
     for record in records:
-        world = World(corpus, confusable, frozenset(event.type for event in record.events))
+        world = World(confusable, frozenset(event.type for event in record.events))
         for event in record.events:
             true = statement(record, event, ontology)
             found = (KINDS[kind](true, Random(seed), world) for seed in range(4))
@@ -128,7 +128,7 @@ def replaced(old, news, beside=""):
         for argument in record.events[0].arguments:
             argument.entity = "person"
     one, corpus = statement(records[0], records[0].events[0], ontology), Corpus(statements(records, ontology))
-    world = World(corpus, Confusable(ontology, corpus))
+    world = World(Confusable(ontology, corpus))
     found = [KINDS["filler"](one, Random(seed), world) for seed in range(60)]
     return {slot.phrase.text for false in found if false for slot in false.slots} - {old, beside}
 
