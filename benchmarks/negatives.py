@@ -2,11 +2,11 @@
 
     clip-event extract captions.jsonl -o events.jsonl && python -m benchmarks.negatives events.jsonl
 
-Prints, for each kind: how many events have one, broken promises (equal to a positive, a slot left in, a doubled space,
-a symmetric swap), and how well two judges that see the text alone tell it from the truth: words and letters, and a bag
-of roles with their fillers. Chance is 0.50. The judges learn on half of the records and are tested on the other half;
-`pair` is the share of pairs in which the true text gets the higher score. Below stands the sampling of the CLIP-Event
-code of 2022, re-stated from its description: a type and an order of the fillers at random.
+Prints, for each kind: how many events and captions have one, broken promises (equal to a positive, a slot left in, a
+doubled space, a symmetric swap), and how well two judges that see the text alone tell it from the truth: words and
+letters, and a bag of roles with their fillers. Chance is 0.50. The judges learn on half of the records and are tested
+on the other half; `pair` is the share of pairs in which the true text gets the higher score. Below stands the sampling
+of the CLIP-Event code of 2022, re-stated from its description: a type and an order of the fillers at random.
 """
 
 import argparse
@@ -37,8 +37,8 @@ from templates.synonyms import head
 KINDS = ("event", "role", "filler", "place", "instrument")
 WANTED = Wanted(("sentence",), dict.fromkeys(KINDS, 1))
 CANDIDATES = Wanted(("sentence",), dict.fromkeys(KINDS, 8))
-Pair = tuple[bool, tuple[str, Any], tuple[str, Any]]
-"""Whether it is for testing; text and event of the truth and of the negative."""
+Pair = tuple[int, tuple[str, Any], tuple[str, Any]]
+"""Number of the record (judges learn on the even ones); text and event of the truth and of the negative."""
 
 
 def pairs_of(
@@ -59,7 +59,7 @@ def pairs_of(
                     broken["doubled space"] += "  " in text
                     broken["symmetric swap"] += negative["kind"] == "role" and _same(row["event"], negative, confusable)
                     true = pair["positive"], row["event"]
-                    found[negative["kind"]].append((number % 2 == 1, true, (text, negative["event"])))
+                    found[negative["kind"]].append((number, true, (text, negative["event"])))
     return found, broken
 
 
@@ -91,7 +91,7 @@ def of_2022(records: list[CaptionEvents], ontology: Ontology, draw: Random) -> d
             ("role", {**event, "arguments": moved}),
         ):
             if kind == "event" or len(set(roles)) > 1:
-                found[kind].append((number % 2 == 1, (_listed(event), event), (_listed(other), other)))
+                found[kind].append((number, (_listed(event), event), (_listed(other), other)))
     return found
 
 
@@ -106,7 +106,7 @@ def judged(pairs: list[Pair]) -> list[tuple[float, float]]:
     for features in (_letters, _roles):
         sides: dict[bool, Any] = {}
         for test in (False, True):
-            chosen = [(true, false) for is_test, true, false in pairs if is_test is test]
+            chosen = [(true, false) for number, true, false in pairs if (number % 2 == 1) is test]
             if len(chosen) < 10:
                 return [(float("nan"), float("nan"))] * 2
             sides[test] = [features([t for t, _ in chosen]), features([f for _, f in chosen])]
@@ -161,15 +161,16 @@ def main() -> None:
     console.print(f"{len(records):,} records, {events:,} events; three styles, four negatives: {speed:,.0f} events/s")
     found, broken = pairs_of(records, confusable)
     console.print("broken promises: " + ", ".join(f"{name} {count}" for name, count in broken.items()))
-    table = Table("kind", "events with one", "letters AUC", "pair", "roles AUC", "pair")
+    table = Table("kind", "events with one", "captions", "letters AUC", "pair", "roles AUC", "pair")
     tier = Blind(pair for record in records for pair in told_apart(record, confusable, CANDIDATES))
     blind, _ = pairs_of(records, confusable, tier)
     old = of_2022(records, ontology, Random(1))
     for title, pairs in (("", found), ("blind ", blind), ("2022 ", old)):
         for kind in (k for k in KINDS if k in pairs):
             share = len(pairs[kind]) / events
+            covered = len({number for number, _, _ in pairs[kind]}) / len(records)
             cells = [f"{value:.2f}" for result in judged(pairs[kind]) for value in result]
-            table.add_row(title + kind, f"{len(pairs[kind]):,} ({share:.0%})", *cells)
+            table.add_row(title + kind, f"{len(pairs[kind]):,} ({share:.0%})", f"{covered:.0%}", *cells)
     console.print(table)
     same = [_listed(a[1]) == _listed(b[1]) for _, a, b in old["role"]]
     console.print(f"2022 role negatives identical to the positive: {np.mean(same):.1%}")

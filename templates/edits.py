@@ -14,51 +14,72 @@ Edits = tuple[tuple[int, int, str], ...]
 Words = tuple[tuple[str, str], ...]
 AUXILIARY = re.compile(r"\b(is|are|was|were|be|been|being|has|have|had|get|gets|got|getting)(?:\s+\w+ly)?\s+$", re.I)
 VERB_BEFORE = re.compile(r"(?:\b(?:to|will|would|can|could|may|must|who|they|he|she|it|while|and)\s+|,\s+)$", re.I)
+FREE = re.compile(
+    r"\s*(?:$|[.,;:)]|[-–—]\s|on (?=[A-Z\d])"
+    r"|(?:in|at|near|outside|inside|during|after|before|while|as|since|amid)\b)"
+)
+"""What may follow a word that takes no complement."""
+IN_PHRASE = re.compile(
+    r"\b(?:during|after|before|at|in|of|following|since|from|amid|despite)\s+(?:(?:an?|the|his|her|its|their)\s+)?$"
+)
+"""What may stand before a noun that names an event and nothing else."""
 NOUN_BEFORE = re.compile(
     r"(?:\b(?:a|an|the|this|that|his|her|its|their|of|in|at|on|for|from|with|during|after|before|by|over|\d+(?:st|nd|rd|th))"
     r"|['’]s)\s+$",
     re.I,
 )
-TRANSITIVE = re.compile(r"^\{\w+\} <(\w+)> \{\w+\}(?= \[|$)")
-INTRANSITIVE = re.compile(r"^\{\w+\} <(\w+)>(?= \[|$)")
+TRANSITIVE = re.compile(r"^\{(?P<subject>\w+)\} <(?P<verb>\w+)> \{(?P<object>\w+)\}(?= \[|$)")
+INTRANSITIVE = re.compile(r"^\{(?P<subject>\w+)\} <(?P<verb>\w+)>(?= \[|$)")
 TAGS = ("VBG", "VBZ", "VBN", "VBD", "VB")
 
 
-def other_trigger(true: Statement, template: EventTemplate) -> tuple[Edits | None, Words | None]:
-    """The trigger replaced by the other type's verb in the same inflection, or by its noun; None where neither fits."""
+def other_trigger(true: Statement, false: Statement) -> tuple[Edits | None, Words | None]:
+    """The trigger replaced by the other type's verb in the same inflection, or by its noun; None where neither fits.
+
+    Args:
+        false: the other type with the same slots in its roles; those beside the trigger must be the new verb's subject
+            and object, and nothing may follow that the new word does not govern.
+    """
     trigger = true.event.trigger
-    new = _other_verb(true, template) or _other_noun(true, template)
+    new = _other_verb(true, false) or _other_noun(true, false.template)
     if new is None:
         return None, None
     start, text = new
     return ((start, trigger.end, text),), ((true.caption[start : trigger.end], text),)
 
 
-def _other_verb(true: Statement, template: EventTemplate) -> tuple[int, str] | None:
-    trigger = true.event.trigger
-    object_follows = any(0 <= slot.start - trigger.end <= 1 for slot in true.slots)
-    tag = verb_tag(true, object_follows)
-    if tag is None:
+def _other_verb(true: Statement, false: Statement) -> tuple[int, str] | None:
+    trigger, caption = true.event.trigger, true.caption
+    before = {slot.role for slot in false.slots if slot.end == len(caption[: trigger.start].rstrip())}
+    after = {slot.role for slot in false.slots if 0 <= slot.start - trigger.end <= 1}
+    tag = verb_tag(true, bool(after))
+    rest = re.sub(r"^\s+by\b.*", "", caption[trigger.end :], flags=re.S) if tag == "VBN" else caption[trigger.end :]
+    if tag is None or not (after or FREE.match(rest)):
         return None
-    pattern = TRANSITIVE if object_follows or tag == "VBN" else INTRANSITIVE
-    verbs = [match[1] for sentence in template.sentences if (match := pattern.search(sentence))]
-    return (trigger.start, _cased(inflected(verbs[0], tag), trigger.text)) if verbs and verbs[0] != "be" else None
+    for sentence in false.template.sentences:
+        found = (TRANSITIVE if after or tag == "VBN" else INTRANSITIVE).search(sentence)
+        if not found or found["verb"] == "be":
+            continue
+        subject, object_ = found["subject"], found.groupdict().get("object")
+        if before <= {object_ if tag == "VBN" else subject} and (not after or (after == {object_} and tag != "VBN")):
+            return trigger.start, _cased(inflected(found["verb"], tag), trigger.text)
+    return None
 
 
 def _other_noun(true: Statement, template: EventTemplate) -> tuple[int, str] | None:
     trigger, caption = true.event.trigger, true.caption
     new = noun(template.sentences[-1])
-    if not new or not re.fullmatch(r"an? \w+( \w+)?", new) or not trigger.text.isalpha():
+    before, after = caption[: trigger.start], caption[trigger.end :]
+    if not new or not re.fullmatch(r"an? \w+( \w+)?", new) or not (trigger.text.isalpha() and trigger.text.islower()):
         return None
-    before = caption[: trigger.start]
-    if _tags(trigger.text.lower()) and not NOUN_BEFORE.search(before):
+    if not IN_PHRASE.search(before) or not FREE.match(after):
         return None
     text = new.partition(" ")[2]
-    if trigger.text.lower().endswith("s") and not trigger.text.lower().endswith("ss"):
-        return trigger.start, _cased(plural_of(text), trigger.text)
+    if trigger.text.endswith("s") and not trigger.text.endswith("ss"):
+        return trigger.start, plural_of(text)
     if article := re.search(r"\ban? $", before):
         return trigger.start - len(article[0]), new
-    return trigger.start, _cased(text, trigger.text)
+    return trigger.start, text
 
 
 def verb_tag(true: Statement, object_follows: bool) -> str | None:
@@ -68,11 +89,12 @@ def verb_tag(true: Statement, object_follows: bool) -> str | None:
     that looks like a participle is told by its object, auxiliary or agent.
     """
     word, caption = true.event.trigger.text.lower(), true.caption
-    before, after = caption[: true.event.trigger.start], caption[true.event.trigger.end :]
+    start, end = true.event.trigger.start, true.event.trigger.end
+    before, after = caption[max(0, start - 40) : start], caption[end : end + 8]
     found, auxiliary = _tags(word), AUXILIARY.search(before)
     if not found or NOUN_BEFORE.search(before):
         return None
-    argued = any(slot.end == len(before.rstrip()) for slot in true.slots)
+    argued = any(slot.end == start - len(before) + len(before.rstrip()) for slot in true.slots)
     if ("VBG" in found or _is_noun(word)) and not (argued or auxiliary or VERB_BEFORE.search(before)):
         return None
     if {"VBD", "VBN"} <= found:
@@ -119,7 +141,7 @@ def other_fillers(
     for old, new in single:
         fits = old.phrase.plural == new.phrase.plural and old.preposition == new.preposition
         fits = fits and is_name(old.phrase.text) == is_name(new.phrase.text)
-        if old.start < 0 or not fits or true.caption[old.end : old.end + 1] == "-":
+        if not fits or not _replaceable(true, old):
             return None, words
         if (text := _as_there(true.caption, old, new.phrase)) is None:
             return None, words
@@ -129,6 +151,29 @@ def other_fillers(
     trigger = true.event.trigger
     clear = all(end <= trigger.start or start >= trigger.end for start, end, _ in edits)
     return tuple(edits) if apart and clear else None, words
+
+
+PRONOUN = re.compile(r"\b(?:he|she|him|his|her|hers|himself|herself)\b", re.I)
+BOUND = re.compile(
+    r"-|\s+(?:of|from|who|whose|that|which|where|for|including)\b|\s*\(|,\s+(?!(?:in|on|at|during|after|and|with|as|while)\b)"
+)
+"""What follows a noun phrase and belongs to its thing alone."""
+UNBOUND = re.compile(
+    r"(?:^|[.,;:!?(\"“”-]|\b(?:and|or|but|by|to|with|of|for|from|as|at|in|on|against|between|about|over|near|while|when|that|is|"
+    r"are|was|were|has|have|had|[a-z]+(?:ing|ed|ts|ds|ks|ns|tes|ces|ses|ves|res|des|hes)))\s*$"
+)
+"""What stands before a name that has no title or trade of its own: a stop, a word of grammar or a verb."""
+
+
+def _replaceable(true: Statement, old: Slot) -> bool:
+    """Whether nothing else in the caption says who or what this filler is: a title, an apposition, a pronoun."""
+    caption, before = true.caption, true.caption[: old.start].rstrip()
+    if old.start < 0 or BOUND.match(caption, old.end) or re.search(r"\bown\b", caption[old.start : old.end]):
+        return False
+    if old.entity == "person" and not old.phrase.plural and PRONOUN.search(caption, old.end):
+        return False
+    plain = not is_name(old.phrase.text) or old.entity == "place"
+    return plain or len(before) == true.event.trigger.end or bool(UNBOUND.search(before))
 
 
 def _as_there(caption: str, old: Slot, new: Phrase) -> str | None:

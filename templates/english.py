@@ -70,6 +70,7 @@ def _phrase(text: str, determiner: str, entity: str | None) -> Phrase:
     return Phrase(text, article + text, plural)
 
 
+@lru_cache(maxsize=65536)
 def is_name(text: str) -> bool:
     """Whether the head, the last word, is written as a name ("Kyiv", "U.N. Security Council")."""
     head = text.split()[-1]
@@ -85,6 +86,8 @@ def is_plural(text: str, entity: str | None = None) -> bool:
     head = re.split(r"[-/]", words[-1])[-1].lower()
     if head in listing("collectives"):
         return True
+    if is_name(text) and len(words) > 1 and head.endswith(("cans", "crats", "ians")):
+        return True  # "House Republicans"
     if is_name(text) and entity in ("place", "organization"):
         return False
     if is_name(text) and len(words) > 1 and not (entity == "person" and PEOPLE.match(words[0])):
@@ -166,7 +169,7 @@ def lowered(text: str, entity: str | None = None) -> str:
     if not first[:1].isupper() or first[1:] != low[1:] or low in listing("names"):
         return text
     if rest:
-        common = not is_name(rest) and bool(getAllLemmas(low))
+        common = rest.islower() and bool(getAllLemmas(low))
     elif entity in ("person", "organization", "place", None):
         common = low in listing("pronouns") or low.endswith("ers") or (bool(getAllLemmas(low)) and is_plural(low))
     else:

@@ -11,7 +11,7 @@ Each is a function of the true statement, a source of chance and a `World`; it r
 it finds none. What must hold of every negative is enforced where they are put together, in `pairs`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 from random import Random
@@ -19,9 +19,10 @@ from random import Random
 from templates.confusable import Confusable
 from templates.corpus import Corpus
 from templates.edits import other_fillers, other_trigger
+from templates.english import is_name
 from templates.ontology import EventTemplate
 from templates.statement import Slot, Statement
-from templates.synonyms import alike, head, heads, is_wide
+from templates.synonyms import alike, goes_both_ways, head, heads, is_wide
 
 MEANS = frozenset({"Instrument", "Vehicle", "Item", "Money"})
 LIVING = frozenset({"person", "organization", "animal"})
@@ -47,16 +48,17 @@ class World:
 def event(true: Statement, draw: Random, world: World) -> Statement | None:
     """Another type that holds all the arguments, is not near the true one and is not stated by the caption."""
     for template in world.confusable.draw(true, world.stated, draw, TRIES):
-        moved = _moved(true.slots, true.template, template)
-        if moved is not None:
-            edits, words = other_trigger(true, template)
-            return replace(true, template=template, slots=moved, edits=edits, words=words)
+        slots = moved(true.slots, true.template, template)
+        if slots is not None and _telling(slots):
+            false = replace(true, template=template, slots=slots)
+            edits, words = other_trigger(true, false)
+            return replace(false, edits=edits, words=words)
     return None
 
 
 def role(true: Statement, draw: Random, world: World) -> Statement | None:
     """Two roles' fillers exchanged, or three moved on, where every filler's entity kind allows it."""
-    turns = _turns(true)
+    turns = [] if goes_both_ways(true.event.trigger.text) else _turns(true, world.confusable.corpus.actors)
     return _turned(true, draw.choice(turns)) if turns else None
 
 
@@ -100,26 +102,37 @@ KINDS: dict[str, Negative] = {
 }
 
 
-def _moved(slots: tuple[Slot, ...], source: EventTemplate, target: EventTemplate) -> tuple[Slot, ...] | None:
+def moved(slots: tuple[Slot, ...], source: EventTemplate, target: EventTemplate) -> tuple[Slot, ...] | None:
     """The slots in the target's roles: of the same name, else in the order of both types; None where one fits none."""
+    filled: dict[str, list[Slot]] = {name: [] for name in source.roles}
+    for slot in slots:
+        filled[slot.role].append(slot)
     taken: dict[str, str] = {}
-    order = [name for name in source.roles if any(slot.role == name for slot in slots)]
-    for name in order:
-        fits = [
-            other
-            for other in target.roles
-            if other not in taken.values() and all(_may(slot, target, other) for slot in slots if slot.role == name)
-        ]
-        same = [other for other in fits if other == name]
-        others = [other for other in fits if other not in source.roles and name not in target.roles]
-        if not (same or others):
+    for name, fillers in filled.items():
+        if not fillers:
+            continue
+        free = target.roles if name not in target.roles else (name,)
+        others = (
+            other for other in free if other == name or (other not in source.roles and other not in taken.values())
+        )
+        for other in others:
+            if (other in WHERE) == (name in WHERE) and all(_may(slot, target, other) for slot in fillers):
+                taken[name] = other
+                break
+        else:
             return None
-        taken[name] = (same or others)[0]
-    return tuple(replace(slot, role=taken[slot.role]) for slot in slots)
+    return tuple(slot.in_role(taken[slot.role]) for slot in slots)
+
+
+def _telling(slots: tuple[Slot, ...]) -> bool:
+    """Whether the slots say enough to be false with: "people meet" is true of most photographs."""
+    return any(slot.role not in WHERE and not is_wide(slot.phrase.text) for slot in slots)
 
 
 def _may(slot: Slot, template: EventTemplate, role: str) -> bool:
     kinds = template.roles[role].kinds
+    if slot.entity == "place" and template.roles[role].acts and not is_name(slot.phrase.text):
+        return False  # countries act, houses do not
     return slot.entity is None or not kinds or slot.entity in kinds
 
 
@@ -127,9 +140,11 @@ Turn = tuple[tuple[str, str], ...]
 """For some roles, the role whose fillers they get."""
 
 
-def _turns(true: Statement) -> list[Turn]:
+def _turns(true: Statement, actors: Set[str]) -> list[Turn]:
     """The exchanges of two roles' fillers, and the rounds of three, in which every move is allowed."""
-    may = {move for move in permutations(true.roles, 2) if _movable(true, *move)}
+    if len(true.by_role) < 2:
+        return []
+    may = {move for move in permutations(true.roles, 2) if _movable(true, *move, actors)}
     turns: list[Turn] = [((a, b), (b, a)) for a, b in combinations(true.roles, 2) if {(a, b), (b, a)} <= may]
     for a, *rest in combinations(true.roles, 3):
         for b, c in permutations(rest):
@@ -138,22 +153,23 @@ def _turns(true: Statement) -> list[Turn]:
     return turns
 
 
-def _sorts(true: Statement, role: str) -> set[str]:
+def _sorts(true: Statement, role: str, actors: Set[str]) -> set[str]:
     """What a role's fillers are: somebody, somewhere or something."""
-    return {"where" if role in WHERE else "who" if slot.entity in LIVING else "what" for slot in true.of(role)}
+    if role in WHERE:
+        return {"where"}
+    return {"who" if s.entity in LIVING or s.phrase.text.casefold() in actors else "what" for s in true.of(role)}
 
 
-def _movable(true: Statement, to: str, source: str) -> bool:
-    """Whether `source`'s fillers could be `to`'s: allowed by their kinds, other words, and not the same event then."""
+def _movable(true: Statement, to: str, source: str, actors: Set[str]) -> bool:
+    """Whether `source`'s fillers could be `to`'s: allowed by their kinds, other things, and not the same event then."""
     if any(to in group and source in group for group in true.template.symmetric):
         return False
-    if _sorts(true, to) != _sorts(true, source):  # "a sign holds a woman" is refuted without looking
+    if _sorts(true, to, actors) != _sorts(true, source, actors):  # "a sign holds a woman" is refuted without looking
         return False
     if not all(slot.entity and _may(slot, true.template, to) for slot in true.of(source)):
         return False
-    return {slot.phrase.text.casefold() for slot in true.of(to)}.isdisjoint(
-        slot.phrase.text.casefold() for slot in true.of(source)
-    )
+    theirs = {head(slot.phrase.text) for slot in true.of(source)}
+    return all(theirs.isdisjoint({mine, *alike("groups", mine)}) for mine in (head(s.phrase.text) for s in true.of(to)))
 
 
 def _sides(true: Statement) -> set[tuple[object, str]]:
@@ -165,7 +181,7 @@ def _sides(true: Statement) -> set[tuple[object, str]]:
 def _turned(true: Statement, turn: Turn) -> Statement:
     source_of = dict(turn)
     slots = [slot for slot in true.slots if slot.role not in source_of]
-    slots += [replace(slot, role=to) for to, source in turn for slot in true.of(source)]
+    slots += [slot.in_role(to) for to, source in turn for slot in true.of(source)]
     pairs = [(true.of(to), true.of(source)) for to, source in turn]
     edits, words = other_fillers(true, pairs)
     return replace(true, slots=tuple(slots), edits=edits, words=words)

@@ -74,6 +74,11 @@ class Role(_Strict):
     aliases: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
 
+    @property
+    def acts(self) -> bool:
+        """Whether it is filled by whoever can do something, as no thing can."""
+        return "person" in self.kinds and "object" not in self.kinds
+
     @field_validator("labels")
     @classmethod
     def _known_labels(cls, labels: tuple[str, ...]) -> tuple[str, ...]:

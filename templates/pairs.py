@@ -109,9 +109,10 @@ def _false(record: CaptionEvents, true: Statement, world: World, wanted: Wanted)
     for kind, number in wanted.negatives.items():
         seen: set[object] = set()
         for _ in range(2 * number):
-            found = KINDS[kind](true, draw, world) if len(seen) < number else None
-            what = found and (found.template.name, tuple((slot.role, slot.phrase.text) for slot in found.slots))
-            if found and what not in seen:
+            if len(seen) == number or (found := KINDS[kind](true, draw, world)) is None:
+                break
+            what = (found.template.name, *((slot.role, slot.phrase.text) for slot in found.slots))
+            if what not in seen:
                 yield (name, true.event.id, kind, len(seen)), found
                 seen.add(what)
 
@@ -138,7 +139,7 @@ def _row(
 
 
 def _sound(text: str, seen: set[str]) -> bool:
-    return _folded(text) not in seen and not any(mark in text for mark in ("{", "}", "  "))
+    return _folded(text) not in seen and not any(mark in text for mark in ("{", "}", "  ", ", ,"))
 
 
 def _folded(text: str) -> str:

@@ -12,11 +12,7 @@ from templates.english import Phrase, inflected, is_name, listing, lowered, phra
 from templates.events import CaptionEvents, Event
 from templates.ontology import OPEN_ROLES, EventTemplate, Ontology, Role
 
-PREPOSITION = re.compile(
-    r".*\b(in front of|on top of|next to|close to|in|on|at|near|outside|inside|along|across|under|over|behind|beside|"
-    r"around|through|off|aboard|atop|above|below|between|against|amid|among)\s+(?:[\w’'-]+\s+){0,2}$",
-    re.IGNORECASE | re.DOTALL,
-)
+LONG_PREPOSITIONS = ("in front of", "on top of", "next to", "close to")
 BEFORE_NAME = re.compile(
     r"(?:(?:the\s+)?(?!(?:In|At|On|From|For|As|By|With|After|Before|Near|Outside|Inside|When|While|And|But|During|Of|To|"
     r"An?|This|His|Her|Their)\b)[A-Z][\w’'.-]*\s+(?:(?:of|for)\s+(?:the\s+)?)?)+$|\bthe\s+$"
@@ -45,6 +41,12 @@ class Slot:
     start: int = -1
     end: int = -1
     preposition: str = ""
+
+    def in_role(self, role: str) -> "Slot":
+        """The same filler in another role."""
+        if role == self.role:
+            return self
+        return Slot(role, self.phrase, self.entity, self.start, self.end, self.preposition)
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,24 @@ def _slot(caption: str, role: str, start: int, end: int, entity: str | None) -> 
     text, before = caption[start:end], caption[max(0, start - 60) : start]
     if SENTENCE_START.search(before[-3:] if start > 3 else before):
         text = lowered(text, entity)
-    preposition = ""
-    if (entity == "place" or role == "Place") and (found := PREPOSITION.search(before[-40:])):
-        preposition = found[1].lower()
+    preposition = _preposition(before) if entity == "place" or role == "Place" else ""
     return Slot(role, phrase(text, before, entity), entity, start - _lead(text, before), end, preposition)
+
+
+def _preposition(before: str) -> str:
+    """The last preposition before a phrase, with at most two words between them."""
+    words = before[-40:].lower().split() if before[-1:].isspace() else []
+    for last in range(len(words) - 1, max(-1, len(words) - 4), -1):
+        word = words[last].lstrip("(\"“‘'")
+        if word in listing("prepositions"):
+            return word
+        if word in ("of", "to"):
+            heard = " ".join(words[max(0, last - 2) : last + 1])
+            if found := next((long for long in LONG_PREPOSITIONS if heard.endswith(long)), None):
+                return found
+        if not word.replace("-", "").replace("'", "").replace("’", "").isalnum():
+            break
+    return ""
 
 
 def _lead(text: str, before: str) -> int:

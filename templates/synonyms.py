@@ -25,6 +25,15 @@ def is_wide(text: str) -> bool:
     return not is_name(text) and head(text) in _table()["wide"]
 
 
+@cache
+def goes_both_ways(trigger: str) -> bool:
+    """Whether what the trigger says of one side to the other holds of the other too ("clash", "talks")."""
+    from lemminflect import getAllLemmas
+
+    words = {lemma for word in trigger.lower().split() for found in getAllLemmas(word).values() for lemma in found}
+    return not words.isdisjoint(_table()["both_ways"])
+
+
 @lru_cache(maxsize=64)
 def heads(text: str) -> frozenset[str]:
     """The base forms of all words of a text."""

@@ -92,6 +92,8 @@ def _whereabouts(caption: str, slots: list[Slot]) -> str:
 
 def _narrow_first(caption: str, slots: list[Slot]) -> list[Slot]:
     """Nouns before names, and a place that opens its sentence ("In Iraq, ...") last."""
+    if len(slots) == 1:
+        return slots
     return sorted(
         slots,
         key=lambda slot: (
