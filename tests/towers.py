@@ -20,6 +20,9 @@ TEXT_TOWERS = {
     "clipa": SIZE | {"no_causal_mask": True, "pool_type": "last"},
 }
 COCA = {"attentional_pool": True, "attn_pooler_heads": 2, "output_tokens": True}
+POSITIONS = {"vocab_size": VOCABULARY, "pad_token_id": 0, "max_position_embeddings": 64}
+BERT = POSITIONS | {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+BERT |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 HUGGING_FACE = ("bert", "roberta", "t5", "m2m")
 TEXTS = (
     "police arrest a man",
@@ -54,6 +57,8 @@ def scaled(model):
     text = getattr(model, "text", model)
     torch.nn.init.normal_(text.positional_embedding, std=0.3)
     torch.nn.init.normal_(text.token_embedding.weight, std=0.3)
+    if hasattr(model, "text_decoder"):  # open_clip leaves this one without first values
+        torch.nn.init.normal_(model.text_decoder.text_projection)
     return model
 
 
@@ -67,19 +72,22 @@ def resnet():
     return native(vision={"image_size": 64, "layers": [1, 1, 1, 1], "width": 8, "head_width": 16, "patch_size": None})
 
 
+def bert():
+    from transformers import BertConfig
+
+    return BertConfig(**BERT)
+
+
 def hugging_face(kind):
     """A model with a Hugging Face text tower without dropout, built from a configuration alone."""
     import transformers as hf
 
-    size = {"vocab_size": VOCABULARY, "pad_token_id": 0, "max_position_embeddings": 64}
-    still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    bert = size | still | {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
     t5 = {"vocab_size": VOCABULARY, "d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2}
-    m2m = size | {"encoder_layers": 2, "encoder_attention_heads": 2, "encoder_ffn_dim": 64, "decoder_layers": 1}
+    m2m = POSITIONS | {"encoder_layers": 2, "encoder_attention_heads": 2, "encoder_ffn_dim": 64, "decoder_layers": 1}
     m2m |= {"d_model": 32, "dropout": 0.0, "attention_dropout": 0.0, "encoder_layerdrop": 0.0}
     config, pooler = {
-        "bert": (lambda: hf.BertConfig(**bert), "cls_pooler"),
-        "roberta": (lambda: hf.RobertaConfig(**bert), "mean_pooler"),
+        "bert": (bert, "cls_pooler"),
+        "roberta": (lambda: hf.RobertaConfig(**BERT), "mean_pooler"),
         "t5": (lambda: hf.MT5Config(**t5, dropout_rate=0.0), "mean_pooler"),
         "m2m": (lambda: hf.M2M100Config(**m2m), "cls_pooler"),
     }[kind]
