@@ -33,7 +33,8 @@ class _EncodeText(nn.Module):
         self.model = model
 
     def forward(self, tokens: Tensor, normalize: bool) -> Tensor:
-        return cast(Any, self.model).encode_text(tokens, normalize=normalize)  # type: ignore[no-any-return]
+        features: Tensor = cast(Any, self.model).encode_text(tokens, normalize=normalize)
+        return features
 
 
 def encode_texts(
@@ -97,8 +98,9 @@ def encode_tokens(
     rows: list[int] = []
     parts: list[Tensor] = []
     for length, group in groups(used, context):
-        for start in range(0, len(group), batch_size or len(group)):
-            batch = group[start : start + (batch_size or len(group))]
+        size = batch_size or len(group)
+        for start in range(0, len(group), size):
+            batch = group[start : start + size]
             rows += batch
             parts.append(_encode(model, tokens[batch, :length], normalize))
     order = torch.tensor(rows, device=tokens.device).argsort()
@@ -147,7 +149,7 @@ def full_length(model: nn.Module, tokenizer: Tokenizer) -> str | None:
     model.eval()
     with torch.no_grad():
         tokens = tokenizer(list(SAMPLE))
-        short, full = (encode_tokens(model, tokens, pad, short=short, batch_size=1).float() for short in (True, False))
+        short, full = (encode_tokens(model, tokens, pad, short=cut, batch_size=1).float() for cut in (True, False))
     model.train(training)
     apart = float((short - full).abs().max())
     allowed = AGREE.get(next(model.parameters()).dtype, ROUGHLY)
@@ -173,20 +175,17 @@ def _full_length(model: nn.Module, pad: int) -> str | None:
 
 def _encode(model: nn.Module, tokens: Tensor, normalize: bool) -> Tensor:
     """One pass. Positions and mask are cut to length for it alone, and the gradient reaches the whole parameter."""
-    text, name = (
-        (cast(Any, model), "model.") if isinstance(model, open_clip.CLIP) else (cast(Any, model).text, "model.text.")
-    )
+    text = cast(Any, getattr(model, "text", model))
     cut: dict[str, Tensor] = {}
     if isinstance(text, open_clip.CLIP | open_clip.transformer.TextTransformer):
-        length, positions = tokens.shape[1], text.positional_embedding
+        positions = text.positional_embedding[: tokens.shape[1]]
         if getattr(text, "cls_emb", None) is not None:
             # the own token keeps the last position, the one it was trained at
-            cut["positional_embedding"] = torch.cat([positions[:length], positions[-1:]])
-        else:
-            cut["positional_embedding"] = positions[:length]
-        size = len(cut["positional_embedding"])
+            positions = torch.cat([positions, text.positional_embedding[-1:]])
+        cut["positional_embedding"] = positions
         if text.attn_mask is not None:
-            cut["attn_mask"] = text.attn_mask[:size, :size]
-    swapped = {name + key: value for key, value in cut.items()}
+            cut["attn_mask"] = text.attn_mask[: len(positions), : len(positions)]
+    place = "model." if text is model else "model.text."
+    swapped = {place + name: value for name, value in cut.items()}
     call = torch.func.functional_call
     return cast(Tensor, call(_EncodeText(model), swapped, (tokens, normalize), tie_weights=False))

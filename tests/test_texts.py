@@ -93,9 +93,10 @@ def test_a_tower_that_only_looks_causal_is_found_out_by_its_numbers():
 
 
 def test_padding_that_the_tower_does_not_mask_is_refused(pieces):
-    model = hugging_face("bert")
-    model.text.config.pad_token_id = 1
-    assert full_length(model, pieces) == "the tower masks token 1, but the tokenizer pads with 0"
+    model, coca = hugging_face("bert"), native("coca")
+    model.text.config.pad_token_id = coca.text.pad_id = 1
+    for tower in (model, coca):
+        assert full_length(tower, pieces) == "the tower masks token 1, but the tokenizer pads with 0"
 
 
 def test_an_unknown_tower_runs_at_full_length(pieces):
