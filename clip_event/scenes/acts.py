@@ -108,13 +108,13 @@ ACTS: dict[str, Act] = {
         "Deceased",
         care.mourn,
         ("mourn",),
-        ("{A} in <mourning> for {P}", "the <funeral> of {P}, attended by {A}", "{A} <[grieves|grieve]> for {P}"),
+        ("{A} in <mourning> for {P}", "the <funeral> of {P}, attended by {A}", "{A} <[grieves|grieve]> over {P}"),
     ),
     "Life:Celebrate": Act(
         "Participant",
         "Honoree",
         company.celebrate,
-        ("celebrate", "cheer", "honor"),
+        ("celebrate", "cheer", "applaud"),
         ("a <celebration> of {P} by {A}", "{A} in <celebration> of {P}"),
     ),
     "Justice:Arrest-Jail": Act(

@@ -15,6 +15,9 @@ THIGH = SHIN = 0.235
 TORSO = 0.335
 HEAD = 0.1
 NEAR, FAR = 0, 1
+HALF = ((0.85, -0.04), (0.85, 0.5), (1.05, 0.9), (0.45, 1.02))
+TRUNK = (*HALF, *((-forward, up) for forward, up in reversed(HALF)))
+"""The outline of the trunk, in its own frame."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,11 @@ class Spot:
     facing: int = 1
 
     def stage(self, own: Point) -> Point:
+        """A point of the person's own measures on the stage."""
         return self.x + self.facing * own[0] * self.height, self.y - own[1] * self.height
 
     def own(self, stage: Point) -> Point:
+        """A point of the stage in the person's own measures."""
         return (stage[0] - self.x) * self.facing / self.height, (self.y - stage[1]) / self.height
 
 
@@ -72,6 +77,7 @@ class Dress:
     """What somebody wears.
 
     Attributes:
+        top, sleeves, legs, shoes, gloves: colours; sleeves are like the top, hands are bare where none is given.
         hem: how far the upper garment hangs: 0 is the hip, 0.5 the knee, 1 the foot.
         flare: how wide it is there, in widths of the trunk.
         bare: how much of the leg is bare, from 0 (trousers) to 1.
@@ -133,20 +139,10 @@ class Body:
     def draw(self, canvas: Canvas) -> None:
         dress = self.actor.dress
         self.arm(canvas, FAR)
-        self.lower(canvas)
-        canvas.polygon(
-            self.trunk.all(
-                (-0.85, -0.04),
-                (-0.85, 0.5),
-                (-1.05, 0.9),
-                (-0.45, 1.02),
-                (0.45, 1.02),
-                (1.05, 0.9),
-                (0.85, 0.5),
-                (0.85, -0.04),
-            ),
-            self.dyed(dress.top),
-        )
+        for side in (FAR, NEAR):
+            self._leg(canvas, side)
+        self._hem(canvas)
+        canvas.polygon(self.trunk.all(*TRUNK), self.dyed(dress.top))
         for paint in dress.under:
             paint(canvas, self)
         self._face(canvas)
@@ -161,16 +157,10 @@ class Body:
     def dyed(self, colour: Colour) -> Colour:
         return self.actor.dyed(colour)
 
-    def lower(self, canvas: Canvas) -> None:
-        """What is below the hip."""
-        for side in (FAR, NEAR):
-            self._leg(canvas, side)
-        self._hem(canvas)
-
     def arm(self, canvas: Canvas, side: int) -> None:
         dress, height = self.actor.dress, self.spot.height
         colour = self.dyed(dress.sleeves or dress.top)
-        canvas.line(self.arms[side], 0.075 * height, darker(colour, 0.82) if side == FAR else colour)
+        canvas.line(self.arms[side], 0.075 * height, darker(colour) if side == FAR else colour)
         self.hand(canvas, side)
 
     def _leg(self, canvas: Canvas, side: int) -> None:
@@ -178,7 +168,7 @@ class Body:
         hip, knee, foot = self.legs[side]
         colour = self.dyed(dress.legs)
         if side == FAR:
-            colour = darker(colour, 0.82)
+            colour = darker(colour)
         canvas.line((hip, knee, foot), 0.1 * self.actor.build * height, colour)
         if dress.bare:
             whole = 2 * dress.bare

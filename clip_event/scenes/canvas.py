@@ -6,7 +6,7 @@ as large and then made small, which smooths the edges.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from math import ceil, floor, hypot
+from math import ceil, floor
 
 from PIL import Image, ImageDraw
 
@@ -107,13 +107,7 @@ def between(a: Point, b: Point, share: float) -> Point:
     return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share
 
 
-def towards(a: Point, b: Point, length: float) -> Point:
-    """The point `length` away from `a` in the direction of `b`."""
-    far = hypot(b[0] - a[0], b[1] - a[1]) or 1.0
-    return between(a, b, length / far)
-
-
-def darker(colour: Colour, share: float = 0.75) -> Colour:
-    """The colour with `share` of its light; more than 1 makes it lighter."""
+def darker(colour: Colour, share: float = 0.8) -> Colour:
+    """The colour with `share` of its light."""
     r, g, b = colour
-    return min(255, round(r * share)), min(255, round(g * share)), min(255, round(b * share))
+    return round(r * share), round(g * share), round(b * share)

@@ -65,7 +65,7 @@ def tell(scene: Scene) -> Caption:
     if scene.instrument and used < 0.7:
         _instrument(caption, scene, INSTRUMENTS[scene.instrument])
     _where(caption, scene, r, None if opening == "dateline" else city)
-    _when(caption, r, None if "photo" in caption.text else day)
+    _when(caption, r, None if "photo," in caption.text else day)
     if r.random() < 0.15:
         caption.add(f" ({_name(r)}/{r.choice(PAPERS)})")
     return caption

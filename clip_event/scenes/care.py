@@ -1,6 +1,7 @@
 """Layouts of care and loss: transport, treat, vaccinate, rescue, clean, mourn."""
 
 from dataclasses import replace
+from functools import partial
 
 from clip_event.scenes import props
 from clip_event.scenes.body import NEAR, Pose, Spot
@@ -27,12 +28,8 @@ def _in_wheelchair(s: Stage) -> None:
     seat, ground = s.ground - 13, s.ground
     spot = s.spot(63, 1, size=0.9)
     s.show("instrument", props.wheelchair, spot.x, seat, ground)
-    s.show(
-        "patient",
-        s.body(
-            s.patient, spot, replace(SEATED, hands=((0.2, 0.42), (0.22, 0.4)), feet=((0.3, 0.06), (0.28, 0.06)))
-        ).draw,
-    )
+    rider = replace(SEATED, hands=((0.2, 0.42), (0.22, 0.4)), feet=((0.3, 0.06), (0.28, 0.06)))
+    s.show("patient", s.body(s.patient, spot, rider).draw)
     props.wheel(s.canvas, (spot.x - 2, ground - 7), 8)
     _push(s, 32, (spot.x - 13, seat - 15))
 
@@ -106,9 +103,7 @@ def rescue(s: Stage) -> None:
     person = s.body(s.patient, spot, Pose(lean=16, nod=-14), reach=(grip, (grip[0], grip[1] + 2)))
     props.hole(s.canvas, s.thing or "pond", edge, s.r, front=False)
     s.show("patient", person.draw, above=edge + 2)
-    with s.canvas.boxed() as box:
-        props.hole(s.canvas, s.thing or "pond", edge, s.r, front=True)
-    s.boxes["thing"] = [box]
+    s.show("thing", partial(props.hole, front=True), s.thing or "pond", edge, s.r)
     kneeling = replace(KNEELING, lean=40, nod=-12)
     agent = s.body(s.agent, s.spot(grip[0] - 22, 1), kneeling, reach=(grip, (grip[0], grip[1] - 2)))
     s.show("agent", agent.draw)

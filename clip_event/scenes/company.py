@@ -9,8 +9,8 @@ from clip_event.scenes.stage import SEATED, STANDING, Stage
 
 def meet(s: Stage) -> None:
     """Two shake hands; neither is more than the other."""
-    grip = (s.r.uniform(49, 53), s.ground - 0.55 * s.height)
-    for x, facing, actor in s.r.sample(((34, 1, s.agent), (68, -1, s.patient)), 2):
+    grip = (s.r.uniform(48, 52), s.ground - 0.55 * s.height)
+    for x, facing, actor in s.r.sample(((33, 1, s.agent), (67, -1, s.patient)), 2):
         spot = s.spot(x, facing)
         body = s.body(actor, spot, Pose(lean=8), reach=(grip, spot.stage((-0.1, 0.46))))
         s.show("agent" if facing > 0 else "patient", body.draw)

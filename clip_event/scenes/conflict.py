@@ -16,11 +16,9 @@ def attack(s: Stage) -> None:
         pose = Pose((-0.04, 0.44), -26, -8, ((0.2, 0.93), (0.1, 0.96)), ((0.2, 0), (-0.12, 0.02)))
     target = s.body(s.patient, s.spot(67, -1), pose)
     lunge = Pose((0.02, 0.43), 20, 0, ((-0.12, 1.1), (0.3, 0.66)), ((0.28, 0), (-0.24, 0)))
-    spot = s.spot(36, 1)
-    if s.instrument:
-        attacker = s.body(s.agent, spot, lunge)
-    else:
-        attacker = s.body(s.agent, s.spot(43, 1), replace(lunge, hands=((0.4, 0.76), (-0.1, 0.6))))
+    if not s.instrument:
+        lunge = replace(lunge, hands=((0.4, 0.76), (-0.1, 0.6)))
+    attacker = s.body(s.agent, s.spot(36 if s.instrument else 43, 1), lunge)
     s.show("patient", target.draw)
     s.show("agent", attacker.draw)
     if s.instrument:
@@ -37,14 +35,9 @@ def arrest(s: Stage) -> None:
         )
     person = s.body(s.patient, s.spot(60, 1), pose)
     wrists = person.hands[NEAR]
-    spot = s.spot(wrists[0] - 14, 1)
-    grip = (wrists[0] - 3, wrists[1] - 2)
-    agent = s.body(
-        s.agent,
-        spot,
-        Pose(lean=14, nod=6, feet=((0.14, 0), (-0.14, 0))),
-        reach=(grip, between(person.hip, person.neck, 0.8)),
-    )
+    grip, back = (wrists[0] - 3, wrists[1] - 2), between(person.hip, person.neck, 0.8)
+    upright = Pose(lean=14, nod=6, feet=((0.14, 0), (-0.14, 0)))
+    agent = s.body(s.agent, s.spot(wrists[0] - 14, 1), upright, reach=(grip, back))
     s.show("agent", agent.draw)
     s.show("patient", person.draw)
     if s.instrument == "rope":
@@ -57,10 +50,8 @@ def arrest(s: Stage) -> None:
 def demonstrate(s: Stage) -> None:
     """The demonstrators raise fists and signs; the others stand behind a barrier with their hands low."""
     for number, actor in enumerate(s.patients):
-        body = s.body(
-            actor, s.spot(68 + 15 * number, -1, up=2 * number), replace(STANDING, hands=((0.12, 0.44), (0.11, 0.42)))
-        )
-        s.show("patient", body.draw)
+        idle = replace(STANDING, hands=((0.12, 0.44), (0.11, 0.42)))
+        s.show("patient", s.body(actor, s.spot(68 + 15 * number, -1, up=2 * number), idle).draw)
         props.barrier(s.canvas, 66 + 15 * number, s.ground + 2)
     for number, actor in enumerate(s.agents):
         aloft = s.instrument != "megaphone"
@@ -75,7 +66,7 @@ def demonstrate(s: Stage) -> None:
 def guard(s: Stage) -> None:
     """The guard stands astride, weapon at the ready, with the back to those who are guarded; they sit or stand idly
     further back."""
-    both, seated = len(s.agents) > 1, s.either(0.7)
+    both, seated = len(s.agents) > 1, s.either(0.85)
     for number, actor in enumerate(s.patients):
         spot = s.spot((43 if both else 66) + 15 * number, s.r.choice((-1, 1)), up=6, size=0.88)
         if seated:
@@ -114,10 +105,9 @@ def look(s: Stage) -> None:
     walk = Pose((0, 0.46), 6, 0, ((0.2, 0.48), (-0.2, 0.5)), ((0.2, 0), (-0.2, 0.03)))
     target = s.body(s.patient, s.spot(75, 1, up=s.r.uniform(2, 7), size=0.92), walk)
     s.show("patient", target.draw)
-    crouching = s.either(0.4)
-    pose = Pose(
-        (-0.06, 0.34) if crouching else (0, 0.46), 22 if crouching else 14, -6, STANDING.hands, ((0.16, 0), (-0.16, 0))
-    )
+    pose = Pose((0, 0.46), 14, -6, feet=((0.16, 0), (-0.16, 0)))
+    if s.either(0.4):
+        pose = replace(pose, hip=(-0.06, 0.34), lean=22)
     spot = s.spot(28, 1)
     head = s.body(s.agent, spot, pose).skull
     agent = s.body(s.agent, spot, pose, reach=(head.at(0.85, 0.5), spot.stage((0.12, 0.36))))

@@ -21,7 +21,7 @@ def scenes(
     seed: int = 0,
     split: str = "train",
     size: int = 96,
-    instruments: float = 1,
+    instruments: float = 0.8,
     progress: Callable[[int], None] | None = None,
 ) -> None:
     """Draw scenes of one split into a folder.
@@ -35,8 +35,8 @@ def scenes(
         seed: another one gives other scenes, of the same triples of agent, event and patient.
         split: train, dev or test; no such triple is in two of them, whatever the seeds.
         size: pixels of a picture's side.
-        instruments: share of scenes that show an instrument, of types that use one. With 0 the scenes are those of 1
-            with the instrument left out of picture and caption.
+        instruments: share of scenes that show an instrument, of types that use one. Scenes with another share are
+            the same but for the instruments that are left out of picture and caption.
         progress: called with the number of scenes done.
 
     Raises:

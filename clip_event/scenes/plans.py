@@ -58,7 +58,7 @@ class Scene:
         return Random(f"{self.seed}|{self.split}|{name}|{what}")
 
 
-def plan(index: int, *, seed: int = 0, split: str = "train", instruments: float = 1) -> Scene:
+def plan(index: int, *, seed: int = 0, split: str = "train", instruments: float = 0.8) -> Scene:
     """The scene with this index, whatever the others are.
 
     Args:
