@@ -71,7 +71,7 @@ class EventComponent:
         """Documents in, the same documents with their events out."""
         for docs in minibatch(stream, batch_size):
             texts = [_words(doc) for doc in docs]
-            found = self.extractor.read_words(texts, [doc.text for doc in docs])
+            found = self.extractor.read_words(texts, [{"caption": doc.text} for doc in docs])
             for doc, (events, salient) in zip(docs, found, strict=True):
                 doc._.events, doc._.salient = events, salient
                 doc.spans[SPANS] = [span for event in events for span in _spans(doc, event)]

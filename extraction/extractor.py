@@ -16,7 +16,7 @@ from extraction.captions import windows, words_of
 from extraction.decode import Decoder, Frame, Reading
 from extraction.plan import Plan
 from extraction.reader import Reader
-from extraction.salience import salient
+from extraction.salience import Agreement, salient
 from extraction.store import load_reader
 from extraction.words import MULTIPLE, WordPieces
 from templates.formats import read_ontology
@@ -72,6 +72,8 @@ class EventExtractor:
         batch_size: captions in one pass of the network.
         reader: folder of a reader trained by `clip-event train-reader`, or a reader in memory with its tokenizer;
             without it the shipped one.
+        agreement: asked which of a record's events its photograph shows, where it has several; see
+            `extraction.salience`.
 
     Raises:
         OntologyError: the ontology cannot be used, or the reader can find none of its types.
@@ -91,6 +93,7 @@ class EventExtractor:
         device: str = "auto",
         batch_size: int = 64,
         reader: str | Path | tuple[Reader, Tokenizer] | None = None,
+        agreement: Agreement | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; expected 1 or more")
@@ -98,6 +101,7 @@ class EventExtractor:
         self.device = pick_device(device)
         self.reader = network.to(self.device)
         self.batch_size = batch_size
+        self.agreement = agreement
         self.cutter = WordPieces(tokenizer)
         self.ontology = None if ontology == "open" else read_ontology(ontology)
         self.plan = Plan(self.ontology, self.reader.config.labels)
@@ -133,14 +137,14 @@ class EventExtractor:
 
     def _read_window(self, records: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         texts = [words_of(record["caption"]) for record in records]
-        found = self.read_words(texts, [record["caption"] for record in records])
+        found = self.read_words(texts, records)
         for record, (events, chosen) in zip(records, found, strict=True):
             yield {**record, "events": events, "salient": chosen}
 
     def read_words(
-        self, texts: Sequence[Words], captions: Sequence[str]
+        self, texts: Sequence[Words], records: Sequence[dict[str, Any]]
     ) -> list[tuple[list[dict[str, Any]], str | None]]:
-        """Events and the salient one's id for texts that are already cut into words."""
+        """Events and the salient one's id for records whose captions are already cut into words."""
         pieces = [piece for index, text in enumerate(texts) for piece in self._pieces(index, text[0])]
         readings: dict[int, Reading] = {}
         for batch in self._batches(pieces):
@@ -153,7 +157,7 @@ class EventExtractor:
         per_caption: list[list[tuple[_Piece, Reading]]] = [[] for _ in texts]
         for index, piece in enumerate(pieces):
             per_caption[piece.caption].append((piece, readings[index]))
-        return [self._events(*parts) for parts in zip(per_caption, texts, captions, strict=True)]
+        return [self._events(*parts) for parts in zip(per_caption, texts, records, strict=True)]
 
     def _pieces(self, index: int, words: list[str]) -> list[_Piece]:
         lengths = [len(self.cutter.pieces(word)) for word in words]
@@ -179,9 +183,10 @@ class EventExtractor:
                 start = end
 
     def _events(
-        self, parts: list[tuple[_Piece, Reading]], text: Words, caption: str
+        self, parts: list[tuple[_Piece, Reading]], text: Words, record: dict[str, Any]
     ) -> tuple[list[dict[str, Any]], str | None]:
         words, starts, ends = text
+        caption = record["caption"]
         silent = [(habit.start, habit.end) for habit in habits(caption)]
         events: list[dict[str, Any]] = []
         first: list[int] = []
@@ -194,7 +199,8 @@ class EventExtractor:
                 if not window.silent(frame.first):
                     events.append({"id": f"e{len(events)}", **self._event(frame, reading, window)})
                     first.append(piece.start + frame.first)
-        return events, salient(words, tags, events, first, self.plan.hidden)
+        agreement = self.agreement(record, events) if self.agreement and len(events) > 1 else None
+        return events, salient(words, tags, events, first, self.plan.hidden, agreement)
 
     def _event(self, frame: Frame, reading: Reading, window: _Window) -> dict[str, Any]:
         arguments = [

@@ -2,9 +2,10 @@
 
 A news caption says first, and in the present tense, what the picture shows; background comes after "after", in a second
 sentence or in the past. The event with the highest sum of these signs is salient.
+Where a model has looked at the photograph, how well it thinks that each event fits is one sign more.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 from extraction.captions import SENTENCE_END
@@ -28,6 +29,11 @@ SHOWN = {"VBZ": 1.0, "VBP": 1.0, "VBG": 0.8, "VB": 0.9, "VBN": 0.3, "VBD": -0.2,
 UNSEEN = 0.5
 """What a type counts less whose template says `visible = false`: photographs rarely show it as it happens."""
 LOOK_BACK = 4
+SEEN = 2.0
+"""What a model's certainty counts that the photograph shows an event: more than any one sign of the caption."""
+
+Agreement = Callable[[Mapping[str, Any], Sequence[Mapping[str, Any]]], Sequence[float]]
+"""A record with its photograph and its events, to the probability that the photograph shows each."""
 
 
 def salient(
@@ -36,6 +42,7 @@ def salient(
     events: Sequence[dict[str, Any]],
     first: Sequence[int],
     hidden: Container[str] = (),
+    agreement: Sequence[float] | None = None,
 ) -> str | None:
     """Id of the salient event, None where there is no event.
 
@@ -44,11 +51,18 @@ def salient(
         events: its events.
         first: index of each event's trigger word.
         hidden: types that photographs rarely show.
+        agreement: for each event, the probability that the photograph shows it.
+
+    Raises:
+        ValueError: `agreement` has another length than `events`.
     """
+    if agreement is not None and len(agreement) != len(events):
+        raise ValueError(f"{len(agreement)} agreements for {len(events)} events; expected one for each")
     best: tuple[float, str] | None = None
     for order, (event, word) in enumerate(zip(events, first, strict=True)):
         score = signs(words, tags, word) - UNSEEN * (event["type"] in hidden) + 0.5 * event["score"] - 0.05 * order
         score += 0.1 * min(2, len(event["arguments"]))
+        score += SEEN * agreement[order] if agreement is not None else 0.0
         if best is None or score > best[0]:
             best = score, event["id"]
     return best[1] if best else None

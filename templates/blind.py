@@ -20,7 +20,7 @@ from templates.synonyms import head
 MOST, STEPS = 0.5, 8
 """The largest surplus tried, as a sum of shares over a pair's features, and how often the range is halved."""
 CHANCE = 0.45, 0.505
-"""A judge's share at chance, give or take the standard error. Below it, what is said truly has become so evenly false
+"""A judge's share at chance, give or take half the standard error. Below it, what is said truly has become so evenly false
 that what one half lacks is told by the other."""
 PASSES = 4
 RARE = 30
@@ -107,8 +107,8 @@ def _largest(events: list[list[Told]]) -> list[Told]:
 
 
 def _error(pairs: list[Told]) -> float:
-    """The standard error of a share of one half."""
-    return 0.5 / math.sqrt(len(pairs) or 1)
+    """Half the standard error of a share of one half."""
+    return 0.25 / math.sqrt(len(pairs) or 1)
 
 
 def _balanced(events: list[list[Told]], borne: float, choice: Choice) -> list[Told]:

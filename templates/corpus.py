@@ -14,6 +14,7 @@ from random import Random
 
 from templates.english import indefinite, is_name, listing
 from templates.statement import Slot, Statement
+from templates.told import narrow_first
 
 ALONE = frozenset({"", "in", "on", "at", "near", "outside", "inside"})
 """Prepositions that fit any event at a place: no paths."""
@@ -57,7 +58,7 @@ class Corpus:
                 self.actors.add(slot.phrase.text.casefold())
             if _clean(slot.phrase.text):
                 self._fillers[_kind(slot)][_plain(slot)] += 1
-        groups = tuple(_plain(slot) for slot in statement.of("Place"))
+        groups = tuple(_plain(slot) for slot in narrow_first(statement.caption, statement.of("Place")))
         if groups and all(_clean(slot.phrase.text) and slot.preposition in ALONE for slot in groups):
             self._groups[len(groups)].append(groups)
         self._pools.clear()

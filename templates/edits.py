@@ -95,6 +95,7 @@ def verb_tag(true: Statement, object_follows: bool) -> str | None:
     if not found or NOUN_BEFORE.search(before):
         return None
     argued = any(slot.end == start - len(before) + len(before.rstrip()) for slot in true.slots)
+    argued = argued and ("VBG" not in found or object_follows or not _is_noun(word))  # a committee hearing
     if ("VBG" in found or _is_noun(word)) and not (argued or auxiliary or VERB_BEFORE.search(before)):
         return None
     if {"VBD", "VBN"} <= found:
@@ -158,6 +159,9 @@ BOUND = re.compile(
     r"-|\s+(?:of|from|who|whose|that|which|where|for|including)\b|\s*\(|,\s+(?!(?:in|on|at|during|after|and|with|as|while)\b)"
 )
 """What follows a noun phrase and belongs to its thing alone."""
+ROUGHLY = re.compile(
+    r"\b(?:close to|as many as|(?:more|fewer|less) than|at (?:least|most)|nearly|almost|up to|over|one of)$"
+)
 UNBOUND = re.compile(
     r"(?:^|[.,;:!?(\"“”-]|\b(?:and|or|but|by|to|with|of|for|from|as|at|in|on|against|between|about|over|near|while|when|that|is|"
     r"are|was|were|has|have|had|[a-z]+(?:ing|ed|ts|ds|ks|ns|tes|ces|ses|ves|res|des|hes)))\s*$"
@@ -169,6 +173,8 @@ def _replaceable(true: Statement, old: Slot) -> bool:
     """Whether nothing else in the caption says who or what this filler is: a title, an apposition, a pronoun."""
     caption, before = true.caption, true.caption[: old.start].rstrip()
     if old.start < 0 or BOUND.match(caption, old.end) or re.search(r"\bown\b", caption[old.start : old.end]):
+        return False
+    if ROUGHLY.search(before) or (is_name(old.phrase.text) and re.search(r"\ban?$", before)):
         return False
     if old.entity == "person" and not old.phrase.plural and PRONOUN.search(caption, old.end):
         return False

@@ -169,7 +169,7 @@ def lowered(text: str, entity: str | None = None) -> str:
     if not first[:1].isupper() or first[1:] != low[1:] or low in listing("names"):
         return text
     if rest:
-        common = rest.islower() and bool(getAllLemmas(low))
+        common = rest.islower() and (low.endswith("ly") or all(getAllLemmas(part) for part in low.split("-")))
     elif entity in ("person", "organization", "place", None):
         common = low in listing("pronouns") or low.endswith("ers") or (bool(getAllLemmas(low)) and is_plural(low))
     else:

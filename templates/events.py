@@ -78,6 +78,20 @@ class CaptionEvents(BaseModel):
     events: list[Event]
     salient: str | None = None
 
+    def shown(self) -> "Event | None":
+        """The salient event; roles that it leaves empty are filled from the caption's other events of its type.
+
+        Two mentions of one attack each name half of it. A role that it fills is left alone: a second filler may well be
+        another event's.
+        """
+        chosen = next((event for event in self.events if event.id == self.salient), None)
+        if chosen is None:
+            return None
+        own = {argument.role for argument in chosen.arguments}
+        same = [event for event in self.events if event.type == chosen.type and event is not chosen]
+        more = {(a.role, a.start): a for event in same for a in event.arguments if a.role not in own}
+        return chosen.model_copy(update={"arguments": [*chosen.arguments, *more.values()]}) if more else chosen
+
     @model_validator(mode="after")
     def _consistent(self) -> "CaptionEvents":
         ids = [event.id for event in self.events]

@@ -11,6 +11,7 @@ Each is a function of the true statement, a source of chance and a `World`; it r
 it finds none. What must hold of every negative is enforced where they are put together, in `pairs`.
 """
 
+import re
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import combinations, permutations
@@ -23,11 +24,14 @@ from templates.english import is_name
 from templates.ontology import EventTemplate
 from templates.statement import Slot, Statement
 from templates.synonyms import alike, goes_both_ways, head, heads, is_wide
+from templates.told import narrow_first
 
 MEANS = frozenset({"Instrument", "Vehicle", "Item", "Money"})
 LIVING = frozenset({"person", "organization", "animal"})
 WHERE = frozenset({"Place", "Origin", "Destination"})
 TRIES = 8
+STEM = 6
+WORD = re.compile(r"[A-Z]?[a-z]+")
 
 Negative = Callable[[Statement, Random, "World"], Statement | None]
 
@@ -79,7 +83,9 @@ def filler(true: Statement, draw: Random, world: World) -> Statement | None:
 
 def place(true: Statement, draw: Random, world: World) -> Statement | None:
     """All the places replaced by those of another event with as many."""
-    olds = true.of("Place")
+    olds = narrow_first(true.caption, true.of("Place"))
+    if any(true.caption[a.end : b.start].strip() == "and" for a in olds for b in olds):
+        return None
     for _ in range(TRIES if olds else 0):
         news = world.confusable.corpus.places(len(olds), draw)
         if news and all(_other(new, true, world.confusable.corpus) for new in news):
@@ -193,6 +199,8 @@ def _replaced(true: Statement, draw: Random, world: World, among: list[Slot]) ->
     for old in draw.sample(among, len(among)):
         for _ in range(TRIES):
             new = world.confusable.corpus.filler(old, draw)
+            if new and _names(true.template, head(new.phrase.text)):
+                continue
             if new and old.phrase.plural == new.phrase.plural and _other(new, true, world.confusable.corpus):
                 return _with(true, [old], [new])
     return None
@@ -204,6 +212,14 @@ def _with(true: Statement, olds: Sequence[Slot], news: Sequence[Slot]) -> Statem
     edits, words = other_fillers(true, [([old], [new]) for old, new in zip(olds, news, strict=True)])
     slots = tuple(taken.get(id(slot), slot) for slot in true.slots)
     return replace(true, slots=slots, edits=edits, words=words)
+
+
+def _names(template: EventTemplate, word: str) -> bool:
+    """Whether a word says of somebody that the event is theirs: whoever takes part in a protest is a protester."""
+    said = {
+        word[:STEM] for text in (template.name, template.gerund, *template.sentences) for word in WORD.findall(text)
+    }
+    return word[:STEM] in {one.lower() for one in said if len(one) == STEM}
 
 
 def _other(new: Slot, true: Statement, corpus: Corpus) -> bool:

@@ -26,7 +26,7 @@ class Wanted:
     Attributes:
         styles: names of styles, see `templates.describe`.
         negatives: kind of hard negative to how many of it, see `templates.negatives`.
-        salient_only: only the event that the photograph shows.
+        salient_only: only the event that the photograph shows, see `CaptionEvents.shown`.
         epoch: another epoch gives other negatives; the same one the same, whatever came before.
         seed: of the whole run.
     """
@@ -63,7 +63,8 @@ def described(
     Raises:
         KeyError: an event's type is not in the ontology.
     """
-    true = {event.id: statement(record, event, confusable.ontology) for event in record.events}
+    chosen = _chosen(record, wanted)
+    true = {event.id: statement(record, event, confusable.ontology) for event in [*record.events, *chosen]}
     positives = {
         (name, style): said
         for name, one in true.items()
@@ -72,7 +73,7 @@ def described(
     }
     world = _world(record, confusable)
     said_truly = {_folded(said.text) for said in positives.values()}
-    for event in _chosen(record, wanted):
+    for event in chosen:
         false = [
             (key[2], wrong)
             for key, wrong in _false(record, true[event.id], world, wanted)
@@ -86,7 +87,9 @@ def described(
 
 
 def _chosen(record: CaptionEvents, wanted: Wanted) -> list[Event]:
-    return [event for event in record.events if not wanted.salient_only or event.id == record.salient]
+    if not wanted.salient_only:
+        return record.events
+    return [shown] if (shown := record.shown()) else []
 
 
 def told_apart(record: CaptionEvents, confusable: Confusable, wanted: Wanted) -> Iterator[Told]:

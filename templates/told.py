@@ -23,7 +23,7 @@ def sentence(statement: Statement) -> str:
             inside = part[1:-1]
             if placed := PLACED.match(inside):
                 slots = statement.of(placed[1])
-                narrow = _narrow_first(statement.caption, slots)[0]
+                narrow = narrow_first(statement.caption, slots)[0]
                 parts.append(f"{narrow.preposition or 'in'} {said(statement, placed[1])}")
                 continue
             parts.append(_group(statement, inside, plural))
@@ -78,7 +78,7 @@ def said(statement: Statement, role: str, subject: bool = False) -> str:
 
 def _whereabouts(caption: str, slots: list[Slot]) -> str:
     """Places from the narrow to the wide: "a square in Kyiv, Ukraine". "and" and "of" are the caption's."""
-    order = _narrow_first(caption, slots)
+    order = narrow_first(caption, slots)
     text = order[0].phrase.said
     for last, place in pairwise(order):
         link = caption[last.end : place.start].strip() if 0 <= last.end < place.start else ""
@@ -90,7 +90,7 @@ def _whereabouts(caption: str, slots: list[Slot]) -> str:
     return text
 
 
-def _narrow_first(caption: str, slots: list[Slot]) -> list[Slot]:
+def narrow_first(caption: str, slots: list[Slot]) -> list[Slot]:
     """Nouns before names, and a place that opens its sentence ("In Iraq, ...") last."""
     if len(slots) == 1:
         return slots

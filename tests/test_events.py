@@ -239,3 +239,24 @@ def test_a_graph_has_a_node_for_each_event_and_head_and_an_edge_for_each_argumen
     assert events == [event["id"] for event in row["events"]]
     assert graph.number_of_edges() == len(arguments)
     assert all(start in events and end not in events for start, end in graph.edges())
+
+
+def test_the_event_shown_takes_what_it_lacks_from_others_of_its_type() -> None:
+    caption = "Police attack a man in Paris. He was attacked with a bat by men in Rome. Bystanders watch."
+
+    def made(name, kind, trigger, *arguments):
+        def span(text):
+            return {"text": text, "start": caption.index(text), "end": caption.index(text) + len(text)}
+
+        filled = [{"role": role, **span(text)} for role, text in arguments]
+        return {"id": name, "type": kind, "trigger": span(trigger), "arguments": filled}
+
+    first = made("e0", "A:B", "attack ", ("Attacker", "Police"), ("Target", "man"), ("Place", "Paris"))
+    second = made("e1", "A:B", "attacked", ("Attacker", "men"), ("Instrument", "bat"), ("Place", "Rome"))
+    other = made("e2", "A:C", "watch", ("Agent", "Bystanders"))
+    record = CaptionEvents.model_validate({"caption": caption, "events": [first, second, other], "salient": "e0"})
+    shown = [(a.role, a.text) for a in record.shown().arguments]
+    assert shown == [("Attacker", "Police"), ("Target", "man"), ("Place", "Paris"), ("Instrument", "bat")]
+    assert [a.text for a in record.events[0].arguments] == ["Police", "man", "Paris"]
+    assert record.model_copy(update={"salient": None}).shown() is None
+    assert record.model_copy(update={"salient": "e2"}).shown() == record.events[2]
