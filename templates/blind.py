@@ -19,9 +19,9 @@ from templates.synonyms import head
 
 MOST, STEPS = 0.5, 8
 """The largest surplus tried, as a sum of shares over a pair's features, and how often the range is halved."""
-CHANCE = 0.45, 0.505
-"""A judge's share at chance, give or take half the standard error. Below it, what is said truly has become so evenly false
-that what one half lacks is told by the other."""
+CHANCE = 0.45, 0.51
+"""A judge's share at chance, give or take half the standard error. Below it, what is said truly has become so evenly
+false that what one half lacks is told by the other."""
 PASSES = 4
 RARE = 30
 """What is said less often than this weighs less: its surplus may be chance."""

@@ -163,8 +163,8 @@ ROUGHLY = re.compile(
     r"\b(?:close to|as many as|(?:more|fewer|less) than|at (?:least|most)|nearly|almost|up to|over|one of)$"
 )
 UNBOUND = re.compile(
-    r"(?:^|[.,;:!?(\"“”-]|\b(?:and|or|but|by|to|with|of|for|from|as|at|in|on|against|between|about|over|near|while|when|that|is|"
-    r"are|was|were|has|have|had|[a-z]+(?:ing|ed|ts|ds|ks|ns|tes|ces|ses|ves|res|des|hes)))\s*$"
+    r"(?:^|[.,;:!?(\"“”-]|\b(?:and|or|but|by|to|with|of|for|from|as|at|in|on|against|between|about|over|near|while|when|"
+    r"that|is|are|was|were|has|have|had|[a-z]+(?:ing|ed|ts|ds|ks|ns|tes|ces|ses|ves|res|des|hes)))\s*$"
 )
 """What stands before a name that has no title or trade of its own: a stop, a word of grammar or a verb."""
 

@@ -14,6 +14,7 @@ it finds none. What must hold of every negative is enforced where they are put t
 import re
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import combinations, permutations
 from random import Random
 
@@ -216,10 +217,13 @@ def _with(true: Statement, olds: Sequence[Slot], news: Sequence[Slot]) -> Statem
 
 def _names(template: EventTemplate, word: str) -> bool:
     """Whether a word says of somebody that the event is theirs: whoever takes part in a protest is a protester."""
-    said = {
-        word[:STEM] for text in (template.name, template.gerund, *template.sentences) for word in WORD.findall(text)
-    }
-    return word[:STEM] in {one.lower() for one in said if len(one) == STEM}
+    return word[:STEM] in _stems((template.name, template.gerund, *template.sentences))
+
+
+@lru_cache(maxsize=4096)
+def _stems(texts: tuple[str, ...]) -> frozenset[str]:
+    stems = (word[:STEM].lower() for text in texts for word in WORD.findall(text))
+    return frozenset(stem for stem in stems if len(stem) == STEM)
 
 
 def _other(new: Slot, true: Statement, corpus: Corpus) -> bool:
