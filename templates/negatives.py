@@ -54,7 +54,7 @@ def event(true: Statement, draw: Random, world: World) -> Statement | None:
     """Another type that holds all the arguments, is not near the true one and is not stated by the caption."""
     for template in world.confusable.draw(true, world.stated, draw, TRIES):
         slots = moved(true.slots, true.template, template)
-        if slots is not None and _telling(slots):
+        if slots is not None and _telling(slots) and _enough(slots, template):
             false = replace(true, template=template, slots=slots)
             edits, words = other_trigger(true, false)
             return replace(false, edits=edits, words=words)
@@ -64,7 +64,11 @@ def event(true: Statement, draw: Random, world: World) -> Statement | None:
 def role(true: Statement, draw: Random, world: World) -> Statement | None:
     """Two roles' fillers exchanged, or three moved on, where every filler's entity kind allows it."""
     turns = [] if goes_both_ways(true.event.trigger.text) else _turns(true, world.confusable.corpus.actors)
-    return _turned(true, draw.choice(turns)) if turns else None
+    if not turns:
+        return None
+    turned = _turned(true, draw.choice(turns))
+    # police and protesters who clash "during a protest" do so whoever is named first
+    return replace(turned, edits=None) if goes_both_ways(true.caption) else turned
 
 
 def rotate(true: Statement, draw: Random, world: World) -> Statement | None:
@@ -129,6 +133,12 @@ def moved(slots: tuple[Slot, ...], source: EventTemplate, target: EventTemplate)
         else:
             return None
     return tuple(slot.in_role(taken[slot.role]) for slot in slots)
+
+
+def _enough(slots: tuple[Slot, ...], template: EventTemplate) -> bool:
+    """Whether there are two of them, where it takes two."""
+    who = [slot for slot in slots if slot.role not in WHERE]
+    return not template.mutual or len(who) > 1 or any(slot.phrase.plural for slot in who)
 
 
 def _telling(slots: tuple[Slot, ...]) -> bool:

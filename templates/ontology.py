@@ -124,6 +124,7 @@ class EventTemplate(_Strict):
         parent: a type of which this one is a special case.
         symmetric: groups of roles whose fillers may change places without changing the event.
         visible: false where photographs rarely show the event as it happens (an election, a conviction).
+        mutual: true where it takes two ("meet"), so that no one person alone is ever falsely said to do it.
         triggers: for types that the reader was not trained on.
     """
 
@@ -136,6 +137,7 @@ class EventTemplate(_Strict):
     parent: str | None = None
     symmetric: tuple[tuple[str, ...], ...] = ()
     visible: bool = True
+    mutual: bool = False
     triggers: tuple[Trigger, ...] = ()
 
     @model_validator(mode="after")

@@ -158,5 +158,6 @@ def open_template(lemma: str) -> EventTemplate:
         parent=None,
         symmetric=(),
         visible=True,
+        mutual=False,
         triggers=(),
     )

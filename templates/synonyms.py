@@ -25,13 +25,17 @@ def is_wide(text: str) -> bool:
     return not is_name(text) and head(text) in _table()["wide"]
 
 
-@cache
-def goes_both_ways(trigger: str) -> bool:
-    """Whether what the trigger says of one side to the other holds of the other too ("clash", "talks")."""
+@lru_cache(maxsize=1024)
+def goes_both_ways(text: str) -> bool:
+    """Whether a word of the text says something of one side to the other that holds of the other too ("clash")."""
+    return any(map(_goes_both_ways, re.findall(r"[a-z]+", text.lower())))
+
+
+@lru_cache(maxsize=65536)
+def _goes_both_ways(word: str) -> bool:
     from lemminflect import getAllLemmas
 
-    words = {lemma for word in trigger.lower().split() for found in getAllLemmas(word).values() for lemma in found}
-    return not words.isdisjoint(_table()["both_ways"])
+    return any(lemma in _table()["both_ways"] for found in getAllLemmas(word).values() for lemma in found)
 
 
 @lru_cache(maxsize=64)
