@@ -147,6 +147,56 @@ def _numbers(text: str) -> dict[str, int]:
         raise ValueError(f"--negatives: found {text!r}, expected KIND=NUMBER,..., as in event=1,role=2") from None
 
 
+@app.command()
+def scenes(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write; it must be empty.")],
+    count: Annotated[int, typer.Option(min=1, help="How many.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Of the whole run.")] = 0,
+    split: Annotated[str, typer.Option(help="train, dev or test: no two share who does what to whom.")] = "train",
+    size: Annotated[int, typer.Option(help="Side of a picture in pixels.")] = 96,
+    instruments: Annotated[float, typer.Option(help="Share of scenes that show their instrument.")] = 0.8,
+) -> None:
+    """Draw pictures whose events are known exactly, to measure who sees roles.
+
+    Writes images/, captions.jsonl and gold.jsonl (events with boxes). The same seed gives the same bytes.
+
+    Example: `clip-event scenes --count 1000 --split dev -o scenes/dev`
+    """
+    from clip_event import terminal
+    from clip_event.scenes import scenes as run
+
+    with _plain_errors(), terminal.progress(str(out), "drawing") as step:
+        run(out, count, seed=seed, split=split, size=size, instruments=instruments, progress=step)
+        typer.echo(f"{out}: {count:,} scenes", err=True)
+
+
+@app.command()
+def finetune(
+    config: Annotated[Path, typer.Option("--config", "-c", help="TOML file, see docs/finetune.md.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Over the file, as in optim.lr=1e-5.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in the folder.")] = False,
+) -> None:
+    """Tune an open_clip model on photographs, their events and what is false of them.
+
+    Runs as it is or under torchrun. Writes a folder that plain open_clip loads, with metrics, a report and a model card.
+
+    Example: `clip-event finetune --config news.toml --set optim.lr=1e-5`
+    """
+    from clip_event.config import read_config
+    from clip_event.finetune import Stopped
+    from clip_event.finetune import finetune as run
+
+    with _plain_errors(hint="; go on with --resume"):
+        try:
+            folder = run(read_config(config, settings or ()), resume=resume, say=_say)
+        except Stopped as stopped:
+            typer.echo(str(stopped), err=True)
+            raise typer.Exit(143) from None
+        typer.echo(f"{folder}: the tuned model; see report.html", err=True)
+
+
 @ontology_app.command("check")
 def ontology_check(file: Annotated[str, typer.Argument(help="TOML or JSON ontology, or a shipped name.")]) -> None:
     """Check an ontology file: every mistake is named with its place in the file.

@@ -19,7 +19,7 @@ LARGEST = 30
 
 
 @contextmanager
-def progress(source: str) -> Iterator[Callable[[int], None] | None]:
+def progress(source: str, doing: str = "reading") -> Iterator[Callable[[int], None] | None]:
     """A bar on standard error where that is a terminal; yields the function that moves it, or None."""
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -33,7 +33,7 @@ def progress(source: str) -> Iterator[Callable[[int], None] | None]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(f"reading {escape(source)}", total=None)
+        task = bar.add_task(f"{doing} {escape(source)}", total=None)
         yield lambda done: bar.update(task, completed=done)
 
 

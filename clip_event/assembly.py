@@ -1,0 +1,200 @@
+"""From a configuration to all that a training run needs: model, data, losses, and the plan that is printed first."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from clip_event import __version__
+from clip_event.batches import Batch, Collate, Describer, Examples
+from clip_event.config import Config
+from clip_event.models import Loaded, load
+from clip_event.objective import Objective
+from clip_event.order import of_rank, order
+from clip_event.patches import no_patches
+from clip_event.sources import Progress, Source, open_source
+from clip_event.steps import Encoder
+from clip_event.texts import pad_id
+from clip_event.trainable import count_trainable, set_trainable
+from clip_event.validation import Validation
+from templates.confusable import Confusable
+from templates.corpus import Corpus
+from templates.events import CaptionEvents
+from templates.formats import read_ontology
+from templates.pairs import Wanted
+from templates.statement import statement
+
+Json = dict[str, Any]
+CHECKED = {"event": 1, "role": 1, "filler": 1}
+"""Negatives that every model is measured on, whatever it is trained on."""
+BYTES = 4  # of a number in float32
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which process this is, and where it computes."""
+
+    rank: int
+    world: int
+    device: torch.device
+
+
+@dataclass
+class Assembly:
+    """All that the loop needs. `start` is the model as it began; the encoders share it and `loaded.model`."""
+
+    loaded: Loaded
+    start: nn.Module
+    encoder: Encoder
+    beginning: Encoder
+    objective: Objective
+    examples: Examples
+    collate: Collate
+    numbers: list[int]
+    validation: Validation
+    plan: Json
+
+
+def assemble(config: Config, place: Place, progress: Progress | None = None) -> Assembly:
+    """Load the model and the data.
+
+    Raises:
+        ModelError, InputError: the model or the data cannot be used.
+        ValueError: a loss that this model or data cannot have, or too few photographs for a batch.
+    """
+    loaded = load(config.model.name, place.device, config.model.precision, random=config.model.random)
+    objective = Objective(config.losses, kinds := _kinds(config))
+    reason = no_patches(loaded.model)
+    if objective.needs_patches and reason:
+        raise ValueError(
+            f"losses local, alignment and distance need patches, and there are none: {reason}; set them to 0"
+        )
+    start = deepcopy(loaded.model).eval().requires_grad_(False)
+    set_trainable(loaded.model, config.model.image, config.model.text, rank=config.model.rank, seed=config.seed)
+    if config.model.checkpointing:
+        loaded.model.set_grad_checkpointing(True)  # type: ignore[operator]
+    train, held_out = _sources(config, progress)
+    confusable = _confusable(config, train)
+    size = _size(loaded)
+    graphs = objective.needs_graphs
+    wanted = Wanted(config.data.styles, config.data.negatives, config.data.salient_only, seed=config.seed)
+    transform = loaded.preprocess_train if config.data.augment else loaded.preprocess_val
+    examples = Examples(train, Describer(confusable, wanted, config.data.texts, graphs), transform, size, config.seed)
+    collate = Collate(loaded.tokenizer, kinds, (3, size, size))
+    numbers, checked = _numbers(config, train, held_out)
+    if len(numbers) < config.optim.batch:
+        raise ValueError(
+            f"{config.data.train}: {len(numbers)} records for training, fewer than optim.batch={config.optim.batch}"
+        )
+    everything = Describer(
+        confusable, Wanted(config.data.styles, CHECKED, True, seed=1), len(config.data.styles), False
+    )
+    checks = Examples(held_out or train, everything, loaded.preprocess_val, size, config.seed)
+    workers = config.data.workers
+    validation = Validation(checks, checked, collate, config.evaluation.gallery, 64, workers)
+    pad, short = pad_id(loaded.tokenizer), loaded.full_length is None
+    bf16 = place.device.type == "cuda" and config.model.precision == "fp32"
+    encoder = Encoder(loaded.model, pad, short, objective.needs_patches, bf16)
+    plan = _plan(config, loaded, place, len(numbers), len(checked))
+    return Assembly(
+        loaded,
+        start,
+        encoder,
+        Encoder(start, pad, short, False, bf16),
+        objective,
+        examples,
+        collate,
+        numbers,
+        validation,
+        plan,
+    )
+
+
+def batches(assembly: Assembly, config: Config, place: Place, epoch: int, first: int) -> "DataLoader[Batch]":
+    """This process's part of an epoch's batches, from number `first` on; an incomplete last one is left out."""
+    size = config.optim.batch
+    shuffled = [assembly.numbers[place_] for place_ in order(len(assembly.numbers), epoch, config.seed)]
+    cut = [shuffled[start : start + size] for start in range(0, len(shuffled) - size + 1, size)][first:]
+    mine = [[(epoch, number) for number in of_rank(batch, place.rank, place.world)] for batch in cut]
+    return DataLoader(
+        assembly.examples,
+        batch_sampler=mine,  # type: ignore[arg-type]
+        collate_fn=assembly.collate,
+        num_workers=config.data.workers,
+        pin_memory=place.device.type == "cuda",
+    )
+
+
+def steps_of(config: Config, records: int) -> tuple[int, int]:
+    """Steps of an epoch, and of the whole run."""
+    each = records // config.optim.batch
+    return each, min(config.optim.steps or each * config.optim.epochs, each * config.optim.epochs)
+
+
+def _kinds(config: Config) -> list[str]:
+    return list(dict.fromkeys([*config.data.negatives, *CHECKED]))
+
+
+def _sources(config: Config, progress: Progress | None) -> tuple[Source, Source | None]:
+    def opened(path: str) -> Source:
+        cache = Path(config.out) / "cache"
+        options = {"ontology": config.data.ontology, "images": config.data.images, "progress": progress}
+        return open_source(path, cache=cache, **options)  # type: ignore[arg-type]
+
+    validation = config.data.validation
+    return opened(config.data.train), opened(validation) if validation else None
+
+
+def _numbers(config: Config, train: Source, held_out: Source | None) -> tuple[list[int], list[int]]:
+    """The records to train on, and those to check."""
+    most = config.evaluation.most
+    if held_out is not None:
+        return list(range(len(train))), order(len(held_out), 0, config.seed)[:most].tolist()
+    shuffled = order(len(train), 0, config.seed + 1).tolist()
+    cut = max(1, round(config.data.held_out * len(train)))
+    return sorted(shuffled[cut:]), shuffled[:cut][:most]
+
+
+def _confusable(config: Config, train: Source) -> Confusable:
+    """Types and fillers counted over the training data; descriptions have their negatives already."""
+    ontology = None if config.data.ontology == "open" else read_ontology(config.data.ontology)
+    records = (train.record(number) for number in range(len(train)))
+    events = ((r, event) for r in records if isinstance(r, CaptionEvents) for event in r.events)
+    return Confusable(ontology, Corpus(statement(record, event, ontology) for record, event in events))
+
+
+def _size(loaded: Loaded) -> int:
+    size = loaded.model.visual.image_size  # type: ignore[union-attr]
+    return int(min(size)) if isinstance(size, tuple | list) else int(size)  # type: ignore[arg-type]
+
+
+def _plan(config: Config, loaded: Loaded, place: Place, records: int, checked: int) -> Json:
+    counts = count_trainable(loaded.model)
+    weights = sum(parameter.numel() for parameter in loaded.model.parameters())
+    each, steps = steps_of(config, records)
+    moving = counts.total()
+    return {
+        "base": config.model.name,
+        "preset": config.preset,
+        "images": records,
+        "validation": checked,
+        "texts": records * config.data.texts,
+        "negatives": {kind: number * records * config.data.texts for kind, number in config.data.negatives.items()},
+        "trainable": dict(counts),
+        "steps": steps,
+        "epochs": -(-steps // each),
+        "batch": config.optim.batch,
+        "processes": place.world,
+        "device": str(place.device),
+        "memory_mb": (2 * weights + 3 * moving) * BYTES / 2**20,
+        "seed": config.seed,
+        "versions": {"clip_event": __version__, **{name: version(name) for name in ("open_clip_torch", "torch")}},
+        "data": {"train": config.data.train, "validation": config.data.validation},
+        "ontology": config.data.ontology,
+        "styles": list(config.data.styles),
+    }

@@ -1,0 +1,331 @@
+"""`clip-event finetune`: tune an open_clip model on photographs, their events and what is false of them.
+
+The loop reads from top to bottom: evaluate, step, log, save, evaluate after each epoch; then go part of the way back to
+the starting model, as far as the validation data says, and save a folder that plain open_clip loads. Under `torchrun`
+every process runs it; the first one writes.
+"""
+
+import json
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import distributed as dist
+from torch import nn
+
+from clip_event.assembly import Assembly, Place, assemble, batches, steps_of
+from clip_event.batches import Batch
+from clip_event.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from clip_event.config import Config
+from clip_event.metrics import Metrics, metrics
+from clip_event.missing import Missing
+from clip_event.models import EVENT_CONFIG, save
+from clip_event.retention import interpolate
+from clip_event.steps import backward
+from clip_event.trainable import check_gradients, merge, training_mode
+from clip_event.validation import Result, hardest
+from templates.whole import whole
+
+Say = Callable[[str], None]
+LARGEST_SCALE = math.log(100)
+
+
+class FinetuneError(ValueError):
+    """A run that cannot go on."""
+
+
+class Stopped(Exception):
+    """The run was asked to stop; where it stood is saved."""
+
+
+def finetune(config: Config, *, resume: bool = False, say: Say = print) -> Path:
+    """Tune the model and write the run's folder, whose path is returned.
+
+    Args:
+        resume: go on from the folder's checkpoint; on a CPU to the same losses, bit for bit.
+        say: takes lines for people.
+
+    Raises:
+        FinetuneError: the folder is another run's, or a loss is not finite (with the ids of the batch).
+        CheckpointError: `resume` without a checkpoint of these settings.
+        MissingPictures: 5 % or more of the photographs cannot be read.
+        Stopped: after SIGTERM, with a checkpoint written.
+        ModelError, InputError, ValueError: see `clip_event.assembly.assemble`.
+    """
+    with _placed(config) as place:
+        folder = _folder(config, resume) if place.rank == 0 else Path(config.out)
+        assembly = assemble(config, place, _progress(say) if place.rank == 0 else None)
+        with metrics(folder if place.rank == 0 else None) as written:
+            _say_plan(assembly, say if place.rank == 0 else _quiet)
+            if written and not resume:
+                written.write("plan", **assembly.plan)
+            _Run(config, place, assembly, folder, written, say if place.rank == 0 else _quiet).go(resume)
+        if place.rank == 0:
+            _finish(folder)
+    return folder
+
+
+class _Run:
+    """One run: what its steps share."""
+
+    def __init__(
+        self, config: Config, place: Place, assembly: Assembly, folder: Path, written: Metrics | None, say: Say
+    ) -> None:
+        self.config, self.place, self.assembly, self.folder = config, place, assembly, folder
+        self.written, self.say = written, say
+        self.model = assembly.loaded.model
+        self.optimizer = _optimizer(self.model, config)
+        self.missing, self.seen = Missing(folder / "missing.jsonl"), 0
+        self.each, self.steps = steps_of(config, len(assembly.numbers))
+        self.stop = False
+        shared = config.model_dump(exclude={"out", "device", "log_every", "save_every", "evaluation"})
+        self.settings = json.dumps(shared, sort_keys=True)
+
+    def go(self, resume: bool) -> None:
+        step = 0
+        before = self._evaluate(self.assembly.beginning, 0, None if resume else "start", None)
+        if resume:
+            step = load_checkpoint(self.folder, self.model, self.optimizer, self.settings)
+            self.say(f"going on after step {step}")
+        with self._stoppable():
+            for epoch in range(step // self.each, -(-self.steps // self.each)):
+                step = self._epoch(epoch, step)
+                self._evaluate(self.assembly.encoder, step, "end" if step >= self.steps else "epoch", before)
+        self.missing.check(self.seen, end=True)
+        self.missing.write()
+        if self.written:
+            if self.missing.count:
+                self.written.write("missing", count=self.missing.count, seen=self.seen)
+            self._choose(before, step)
+        _wait()
+
+    def _epoch(self, epoch: int, step: int) -> int:
+        training_mode(self.model)
+        for batch in batches(self.assembly, self.config, self.place, epoch, step - epoch * self.each):
+            if step >= self.steps:
+                break
+            began = time.perf_counter()
+            self._count(batch)
+            losses = self._step(batch, step)
+            step += 1
+            if step % self.config.log_every == 0 or step == self.steps or step == 1:
+                self._log(step, epoch, losses, time.perf_counter() - began)
+            if step % self.config.save_every == 0 or step % self.each == 0 or self._stopping():
+                self._save(step)
+            if self.stop:
+                raise Stopped(f"stopped after step {step}; go on with --resume")
+        return step
+
+    def _step(self, batch: Batch, step: int) -> dict[str, float]:
+        config = self.config
+        rate = config.optim.lr * _share(step, self.steps, config.optim.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        chunk = config.optim.chunk
+        start = self.assembly.beginning if config.losses.retention else None
+        scale: nn.Parameter = self.model.logit_scale  # type: ignore[assignment]
+        losses = backward(
+            self.assembly.encoder, self.assembly.objective, batch.to(self.place.device), scale, chunk, start
+        )
+        total = sum(losses.values())
+        if not math.isfinite(total):
+            raise FinetuneError(self._not_finite(losses, batch, step))
+        if step == 0:
+            check_gradients(self.model)
+        trained = [p for p in self.model.parameters() if p.grad is not None]
+        losses["gradient"] = float(nn.utils.clip_grad_norm_(trained, config.optim.clip))
+        self.optimizer.step()
+        with torch.no_grad():
+            scale.clamp_(0, LARGEST_SCALE)
+        return losses
+
+    def _not_finite(self, losses: dict[str, float], batch: Batch, step: int) -> str:
+        parts = ", ".join(f"{name} {value}" for name, value in losses.items())
+        if self.written:
+            self.written.write("stopped", reason=f"a loss is not finite at step {step + 1}", ids=batch.ids)
+        return (
+            f"a loss is not finite at step {step + 1} ({parts}); the batch holds the records "
+            f"{', '.join(map(str, batch.ids))}. Lower optim.lr, or look at these records"
+        )
+
+    def _count(self, batch: Batch) -> None:
+        self.seen += len(batch.ids) + len(batch.missed)
+        for one in batch.missed:
+            self.missing.add(one.id, one.error)
+        self.missing.check(self.seen)
+
+    def _log(self, step: int, epoch: int, losses: dict[str, float], seconds: float) -> None:
+        gradient = losses.pop("gradient")
+        total, rate = sum(losses.values()), self.optimizer.param_groups[0]["lr"]
+        scale = float(self.model.logit_scale.detach().exp())  # type: ignore[operator]
+        parts = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
+        self.say(f"step {step:>5}/{self.steps}  loss {total:.3f}  {parts}  lr {rate:.2g}  {seconds:.2f} s")
+        if self.written:
+            found = {"loss": total, "losses": losses, "lr": rate, "gradient": gradient, "seconds": seconds}
+            self.written.write("step", step=step, epoch=epoch, logit_scale=scale, **found)
+
+    def _evaluate(self, encoder: Any, step: int, when: str | None, before: Result | None) -> Result | None:
+        """On the first process alone; the others wait."""
+        result = self.assembly.validation.run(encoder, before) if self.place.rank == 0 else None
+        if result and when:
+            self.say(result.line(f"{when} (step {step})"))
+            if self.written:
+                self.written.write("evaluation", step=step, when=when, alpha=None, **result.scores)
+        _wait()
+        return result
+
+    def _save(self, step: int) -> None:
+        if self.place.rank == 0:
+            save_checkpoint(self.folder, step, self.model, self.optimizer, self.settings)
+        _wait()
+
+    def _choose(self, before: Result | None, step: int) -> None:
+        """Weights between the starting and the tuned ones: the best on the negatives that keeps retrieval."""
+        assert before is not None
+        assert self.written is not None
+        merge(self.model)
+        start, tuned = self.assembly.start.state_dict(), {n: t.clone() for n, t in self.model.state_dict().items()}
+        results: dict[float, Result] = {}
+        for alpha in self.config.evaluation.alphas:
+            self.model.load_state_dict(interpolate(start, tuned, alpha))
+            results[alpha] = self.assembly.validation.run(self.assembly.encoder, before)
+            self.say(results[alpha].line(f"alpha {alpha:g}"))
+            self.written.write("evaluation", step=step, when="alpha", alpha=alpha, **results[alpha].scores)
+        floor = before.recall - self.config.evaluation.cost
+        keeping = [alpha for alpha in results if results[alpha].recall >= floor] or [min(results)]
+        best = max(keeping, key=lambda alpha: (results[alpha].accuracy, alpha))
+        why = f"best accuracy on negatives among those whose retrieval is at least {floor:.3f}"
+        self.written.write("chosen", alpha=best, why=why)
+        self.say(f"chosen: alpha {best:g}, {why}")
+        self.written.write("cases", cases=hardest(before, results[best], self.config.evaluation.cases))
+        self.model.load_state_dict(interpolate(start, tuned, best))
+        config = {
+            "alpha": best,
+            "scores": results[best].scores,
+            "settings": self.config.model_dump(),
+            **self.assembly.plan,
+        }
+        save(self.folder, self.assembly.loaded, config)
+        (self.folder / CHECKPOINT).unlink(missing_ok=True)
+
+    def _stopping(self) -> bool:
+        """Whether any process was asked to stop, so that all stop after the same step."""
+        if self.place.world > 1:
+            asked = torch.tensor([float(self.stop)], device=self.place.device)
+            dist.all_reduce(asked)
+            self.stop = bool(asked)
+        return self.stop
+
+    @contextmanager
+    def _stoppable(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def asked(*_: object) -> None:
+            self.stop = True
+
+        old = signal.signal(signal.SIGTERM, asked)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, old)
+
+
+@contextmanager
+def _placed(config: Config) -> Iterator[Place]:
+    """This process among those that `torchrun` started; alone without it."""
+    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    name = config.device
+    if name == "auto":
+        name = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
+    device = torch.device(name)
+    if config.optim.batch % world:
+        raise FinetuneError(f"optim.batch={config.optim.batch} cannot be shared evenly by {world} processes")
+    if world > 1:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield Place(rank, world, device)
+    finally:
+        if world > 1:
+            dist.destroy_process_group()
+
+
+def _folder(config: Config, resume: bool) -> Path:
+    folder = Path(config.out)
+    there = {path.name for path in folder.iterdir()} - {"cache"} if folder.is_dir() else set()
+    if there and not resume:
+        raise FinetuneError(f"{folder} is not empty; go on with --resume, or name another folder as out")
+    folder.mkdir(parents=True, exist_ok=True)
+    with whole(folder / EVENT_CONFIG) as file:
+        json.dump({"settings": config.model_dump()}, file, indent=2)
+    return folder
+
+
+def _optimizer(model: nn.Module, config: Config) -> torch.optim.AdamW:
+    """AdamW; vectors and scalars (norms, biases, the logit scale) do not decay."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": config.optim.weight_decay},
+        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    fused = trained[0].device.type == "cuda"
+    return torch.optim.AdamW(groups, lr=config.optim.lr, betas=config.optim.betas, fused=fused)
+
+
+def _share(step: int, steps: int, warmup: float) -> float:
+    """The learning rate at a step as a share of the highest: a line up, then half a cosine down to 0."""
+    rising = round(warmup * steps)
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+
+
+def _say_plan(assembly: Assembly, say: Say) -> None:
+    plan = assembly.plan
+    trainable = ", ".join(f"{tower} {count:,}" for tower, count in plan["trainable"].items())
+    negatives = ", ".join(f"{kind} {count:,}" for kind, count in plan["negatives"].items()) or "none"
+    say(f"{plan['base']} by preset {plan['preset']}: {plan['images']:,} photographs, {plan['validation']:,} to check")
+    say(f"an epoch: {plan['texts']:,} texts, negatives {negatives}; trainable: {trainable}")
+    say(
+        f"{plan['steps']} steps of {plan['batch']} on {plan['processes']} x {plan['device']}; "
+        f"weights and optimizer {plan['memory_mb']:.0f} MB, activations on top"
+    )
+    if assembly.loaded.full_length:
+        say(f"texts run at full length: {assembly.loaded.full_length}")
+
+
+def _finish(folder: Path) -> None:
+    from clip_event.card import card
+    from clip_event.report import report
+
+    report(folder)
+    card(folder)
+
+
+def _progress(say: Say) -> Callable[[str, int], None]:
+    last = [time.monotonic()]
+
+    def told(what: str, done: int) -> None:
+        if time.monotonic() - last[0] > 5:
+            say(f"{what}: {done:,} records")
+            last[0] = time.monotonic()
+
+    return told
+
+
+def _quiet(line: str) -> None:
+    """What processes but the first say."""
+
+
+def _wait() -> None:
+    if dist.is_available() and dist.is_initialized():
+        dist.barrier()

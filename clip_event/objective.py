@@ -1,0 +1,156 @@
+"""The losses of a batch, weighted: from embeddings and a `Batch` to named numbers to be added up.
+
+Under `torchrun` every process gives its own embeddings; the mean over the processes of what this returns is what one
+process with the whole batch would return (`clip_event.ranks`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from clip_event.alignment import alignment_loss, image_nodes, pooled
+from clip_event.batches import Batch
+from clip_event.config import Losses
+from clip_event.losses import (
+    contrastive_loss,
+    hard_negative_loss,
+    image_logits,
+    kind_weights,
+    patch_logits,
+    with_positive,
+)
+from clip_event.ranks import gather, mean_over_ranks
+from clip_event.retention import retention_loss
+
+
+@dataclass
+class Features:
+    """Embeddings of a batch: images (B, D), patches (B, P, D) or None, texts (T, D), all of unit length.
+
+    `start_image` and `start_text` are the starting model's, where retention is asked for; texts only the true ones.
+    """
+
+    image: Tensor
+    patches: Tensor | None
+    text: Tensor
+    start_image: Tensor | None = None
+    start_text: Tensor | None = None
+
+
+class Objective:
+    """The weighted losses of a configuration.
+
+    Args:
+        losses: weights and settings; what weighs 0 is not computed.
+        kinds: the kinds of negatives, numbered as in the batches.
+
+    Raises:
+        ValueError: a weight of a kind that no negative has.
+    """
+
+    def __init__(self, losses: Losses, kinds: Sequence[str]) -> None:
+        self.losses = losses
+        # one more, of the rows' padding, which has kind -1
+        self.kind_weight = torch.cat([kind_weights(kinds, losses.kinds), torch.zeros(1)])
+
+    @property
+    def needs_patches(self) -> bool:
+        return bool(self.losses.local or self.losses.alignment or self.losses.distance)
+
+    @property
+    def needs_graphs(self) -> bool:
+        return bool(self.losses.alignment or self.losses.distance)
+
+    def __call__(self, features: Features, batch: Batch, scale: Tensor) -> dict[str, Tensor]:
+        """Loss by name, each weighted; their sum is what to minimise."""
+        found: dict[str, Tensor] = {}
+        if self.losses.contrastive:
+            found["contrastive"] = self.losses.contrastive * self._contrastive(features, batch, scale)
+        if self.losses.hard:
+            found["hard"] = self.losses.hard * self._hard(features, batch, scale, None)
+        if self.losses.local:
+            found["local"] = self.losses.local * self._hard(features, batch, scale, features.patches)
+        if self.needs_graphs:
+            contrast, distance = self._alignment(features, batch)
+            found["alignment"] = self.losses.alignment * contrast + self.losses.distance * distance
+        if self.losses.retention and features.start_image is not None and features.start_text is not None:
+            true = features.text[: len(batch.text_event)]
+            strayed = retention_loss(features.image, features.start_image, reduce=mean_over_ranks)
+            strayed = strayed + retention_loss(true, features.start_text, reduce=mean_over_ranks)
+            found["retention"] = self.losses.retention * strayed
+        return found
+
+    def _contrastive(self, features: Features, batch: Batch, scale: Tensor) -> Tensor:
+        number = len(batch.text_event)
+        counts = gather(torch.tensor([len(batch.ids)], device=batch.true.device))
+        before = counts[: _rank()].sum()
+        first, known = _unique(gather(batch.text_hash[:number]))
+        event = gather(batch.text_event)[first]
+        image, text = gather(features.image), gather(features.text[:number])[first]
+
+        def everywhere(pairs: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+            joined = gather(torch.stack([pairs[:, 0] + before, second], 1))
+            return joined[:, 0], joined[:, 1]
+
+        positive = torch.zeros(len(image), len(text), dtype=torch.bool, device=image.device)
+        rows, hashes = everywhere(batch.true, batch.text_hash[batch.true[:, 1]])
+        positive[rows, torch.searchsorted(known, hashes.contiguous())] = True
+        rows, events = everywhere(batch.image_event, batch.image_event[:, 1])
+        same = (events[:, None] == event).to(image.dtype)
+        neutral = (
+            torch.zeros(len(image), len(text), device=image.device, dtype=image.dtype).index_add(0, rows, same) > 0
+        )
+        negatives = None
+        if self.losses.appended:
+            used = batch.row_texts[:, 1:][batch.row_kind >= 0].unique()
+            others, hashes = gather(features.text[used]), gather(batch.text_hash[used])
+            other, _ = _unique(hashes)
+            negatives = others[other[~torch.isin(hashes[other], known)]]
+        return contrastive_loss(image, text, scale, positive, neutral, negatives=negatives)
+
+    def _hard(self, features: Features, batch: Batch, scale: Tensor, patches: Tensor | None) -> Tensor:
+        valid = batch.row_kind >= 0
+        text, used = features.text[batch.row_texts], with_positive(valid)
+        if patches is None:
+            logits = image_logits(features.image[batch.row_image], text, scale, used)
+        else:
+            logits = patch_logits(patches[batch.row_image], text, scale, used)
+        return self._reduced(logits, valid, batch.row_kind)
+
+    def _reduced(self, logits: Tensor, valid: Tensor, kind: Tensor) -> Tensor:
+        weight = self.kind_weight.to(logits.device)[kind]
+        settings = {"gamma": self.losses.gamma, "smoothing": self.losses.smoothing}
+        return hard_negative_loss(logits, valid, weight, reduce=mean_over_ranks, **settings)
+
+    def _alignment(self, features: Features, batch: Batch) -> tuple[Tensor, Tensor]:
+        if features.patches is None:
+            raise ValueError(
+                "the losses local, alignment and distance need patches, which this image tower gives none of"
+            )
+        nodes, mass = image_nodes(features.image, pooled(features.patches, self.losses.grid))
+        return alignment_loss(
+            features.text[batch.graph_nodes],
+            batch.graph_mass,
+            nodes[batch.graph_image],
+            mass[batch.graph_image],
+            self.kind_weight.to(nodes.device)[batch.graph_kind],
+            gamma=self.losses.gamma,
+            smoothing=self.losses.smoothing,
+            reduce=mean_over_ranks,
+        )
+
+
+def _rank() -> int:
+    return (
+        torch.distributed.get_rank() if torch.distributed.is_available() and torch.distributed.is_initialized() else 0
+    )
+
+
+def _unique(hashes: Tensor) -> tuple[Tensor, Tensor]:
+    """Where each value stands first, in the order of the values, and the values."""
+    values, inverse = torch.unique(hashes, return_inverse=True)
+    places = torch.arange(len(hashes), device=hashes.device)
+    first = torch.full_like(values, len(hashes)).scatter_reduce(0, inverse, places, "amin")
+    return first, values
