@@ -23,7 +23,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""EXIF orientation to what undoes it. `ImageOps.exif_transpose` also rewrites the EXIF data and fails where it cannot."""
+"""EXIF orientation to what undoes it; `ImageOps.exif_transpose` also rewrites the EXIF data, and fails on odd ones."""
 
 
 class PictureError(ValueError):
@@ -93,11 +93,13 @@ def read(picture: Path | bytes, size: int, name: str = "") -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd EXIF data, once for each file
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            source = io.BytesIO(picture) if isinstance(picture, bytes) else picture
-            with Image.open(source, formats=FORMATS) as opened:
+            with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture, formats=FORMATS) as opened:
                 opened.draft(None, (size, size))
                 opened.load()
-                return _upright(_rgb(opened))
+                turn, plain = _turn(opened), _rgb(opened)
+                upright = plain.copy() if turn is None else plain.transpose(turn)
+                upright.info = {}  # whoever reads the orientation there would turn it once more
+                return upright
     except (PictureError, MemoryError):
         raise
     except UnidentifiedImageError:
@@ -126,15 +128,14 @@ def _rgb(picture: Image.Image) -> Image.Image:
         return Image.fromarray((deep >> 8).astype(np.uint8)).convert("RGB")
     if picture.mode == "F":
         raise ValueError("holds floating point values, expected 8 or 16 bits")
-    if picture.has_transparency_data:
+    if picture.mode.endswith(("A", "a")) or "transparency" in picture.info:
         solid = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", solid.size, "white"), solid).convert("RGB")
     return picture.convert("RGB")
 
 
-def _upright(picture: Image.Image) -> Image.Image:
+def _turn(picture: Image.Image) -> Image.Transpose | None:
     try:
-        turn = TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
+        return TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # a picture with broken EXIF data is shown as it is stored
-        turn = None
-    return picture.copy() if turn is None else picture.transpose(turn)
+        return None
