@@ -269,9 +269,9 @@ def test_pictures_are_embedded_small_and_broken_ones_have_a_placeholder(tmp_path
     Image.new("L", (20, 40), 90).save(tmp_path / "grey.jpg")
     (tmp_path / "text.jpg").write_text("no picture")
     (tmp_path / "half.png").write_bytes((tmp_path / "data" / "red.png").read_bytes()[:200])
-    Image.new("RGB", (8, 8)).save(tmp_path / "page.eps")
+    Image.new("RGB", (8, 8)).save(tmp_path / "uncommon.ppm")
     absolute = str(tmp_path / "grey.jpg")
-    images = ["red.png", absolute, "text.jpg", "half.png", "page.eps", "none.jpg", "", "a\0b", "x" * 5000, "."]
+    images = ["red.png", absolute, "text.jpg", "half.png", "uncommon.ppm", "none.jpg", "", "a\0b", "x" * 5000, "."]
     plan = PLAN | {"data": {"validation": str(tmp_path / "data" / "captions.jsonl"), "workers": 2}}
     cases = {"event": "cases", "cases": [case(str(image)) for image in images]}
     page = page_of(written(tmp_path, [plan, cases]))
