@@ -11,13 +11,14 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from clip_event import __version__
-from clip_event.batches import Batch, Collate, Describer, Examples
+from clip_event.batches import Collate, Describer, Examples
 from clip_event.config import Config
 from clip_event.models import Loaded, load
 from clip_event.objective import Objective
 from clip_event.order import of_rank, order
 from clip_event.patches import no_patches
-from clip_event.sources import Progress, Source, open_source
+from clip_event.prepare import Progress
+from clip_event.sources import Source, open_source
 from clip_event.steps import Encoder
 from clip_event.texts import pad_id
 from clip_event.trainable import count_trainable, set_trainable
@@ -115,7 +116,7 @@ def assemble(config: Config, place: Place, progress: Progress | None = None) -> 
     )
 
 
-def batches(assembly: Assembly, config: Config, place: Place, epoch: int, first: int) -> "DataLoader[Batch]":
+def batches(assembly: Assembly, config: Config, place: Place, epoch: int, first: int) -> "DataLoader[Any]":
     """This process's part of an epoch's batches, from number `first` on; an incomplete last one is left out."""
     size = config.optim.batch
     shuffled = [assembly.numbers[place_] for place_ in order(len(assembly.numbers), epoch, config.seed)]

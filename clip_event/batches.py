@@ -180,8 +180,9 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """With every tensor on the device."""
-        moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(**{k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in moved.items()})
+        held = {one.name: getattr(self, one.name) for one in fields(self)}
+        moved = {name: one.to(device, non_blocking=True) for name, one in held.items() if isinstance(one, Tensor)}
+        return replace(self, **moved)
 
 
 class Collate:
@@ -215,14 +216,10 @@ class Collate:
                 graphs.append((image, nodes, [self.kinds.index(kind) for kind in stated.graph_kinds]))
         most = max((len(nodes) for _, graph, _ in graphs for nodes in graph), default=1)
         wide = max((len(graph) for _, graph, _ in graphs), default=1)
-        graph_nodes, graph_mass = (
-            torch.zeros(len(graphs), wide, most, dtype=torch.int64),
-            torch.zeros(len(graphs), wide, most),
-        )
+        graph_nodes = torch.full((len(graphs), wide, most), -1, dtype=torch.int64)
         for row, (_, graph, _) in enumerate(graphs):
-            for column, nodes in enumerate(graph):
-                graph_nodes[row, column, : len(nodes)] = torch.tensor(nodes)
-                graph_mass[row, column, : len(nodes)] = 1
+            for column, numbers in enumerate(graph):
+                graph_nodes[row, column, : len(numbers)] = torch.tensor(numbers)
         return Batch(
             ids=[example.id for example in examples],
             images=torch.stack([e.image for e in examples]) if examples else torch.zeros(0, *self.shape),
@@ -235,8 +232,8 @@ class Collate:
             row_texts=_padded([texts for _, texts, _ in rows], 0, least=1),
             row_kind=_padded([kinds for _, _, kinds in rows], -1),
             graph_image=torch.tensor([image for image, _, _ in graphs], dtype=torch.int64),
-            graph_nodes=graph_nodes,
-            graph_mass=graph_mass,
+            graph_nodes=graph_nodes.clamp(min=0),
+            graph_mass=(graph_nodes >= 0).float(),
             graph_kind=_padded([kinds for _, _, kinds in graphs], -1),
             missed=[one for one in given if isinstance(one, Missed)],
         )

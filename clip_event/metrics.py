@@ -15,8 +15,12 @@ class Metrics:
     def __init__(self, folder: Path) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._file = (folder / METRICS).open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+        path = folder / METRICS
+        if path.exists():  # a line that a crash cut in half would swallow the next one
+            lines = path.read_bytes()
+            path.write_bytes(lines[: lines.rfind(b"\n") + 1])
+        self._file = path.open("a", encoding="utf-8")
+        self._board = SummaryWriter(str(folder / "tensorboard"))
 
     def write(self, event: str, **found: Any) -> None:
         """One line. Numbers of a line with a `step` become curves, named by their place in it."""
@@ -24,11 +28,11 @@ class Metrics:
         self._file.flush()
         if event in ("step", "evaluation") and found.get("when") != "alpha":
             for name, value in _numbers(found):
-                self._board.add_scalar(f"{event}/{name}", value, found["step"])  # type: ignore[no-untyped-call]
+                self._board.add_scalar(f"{event}/{name}", value, found["step"])
 
     def close(self) -> None:
         self._file.close()
-        self._board.close()  # type: ignore[no-untyped-call]
+        self._board.close()
 
 
 @contextmanager

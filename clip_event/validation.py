@@ -50,7 +50,7 @@ class Result:
     def accuracy(self) -> float:
         """The mean over the kinds of negatives."""
         kinds = self.scores["pairs"].values()
-        return sum(kind["accuracy"] for kind in kinds) / max(1, len(kinds))
+        return sum(float(kind["accuracy"]) for kind in kinds) / max(1, len(kinds))
 
     @property
     def recall(self) -> float:
@@ -87,7 +87,7 @@ class Validation:
     ) -> None:
         self.gallery, self.kinds = gallery, collate.kinds
         dataset = _Checked(examples, numbers)
-        self.loader: DataLoader[tuple[Batch, list[_Row]]] = DataLoader(
+        self.loader: DataLoader[Any] = DataLoader(
             dataset, batch_size=batch, num_workers=workers, collate_fn=_Rows(collate)
         )
 
