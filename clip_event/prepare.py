@@ -17,14 +17,13 @@ from filelock import FileLock
 
 from clip_event import __version__
 from clip_event.kinds import of_descriptions, of_events
-from clip_event.lines import Json, index
+from clip_event.lines import EVERY, Json, index
 from extraction.records import Bad, Checker, InputError
 from templates.formats import read_ontology
 from templates.whole import whole
 
 Progress = Callable[[str, int], None]
 Found = Iterator[tuple[int, Json | Bad]]
-EVERY = 4096
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,8 @@ def folder_of(cache: Path, paths: Sequence[Path], reading: Reading, options: obj
     """The folder in `cache` for these files as they are now, read in this way."""
     from extraction.store import SHIPPED
 
-    files = [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*")))]
-    stats = [(str(file.resolve()), (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files]
+    every = [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*")))]
+    stats = [(str(file.resolve()), (stat := file.stat()).st_size, stat.st_mtime_ns) for file in every if file.is_file()]
     types = "open" if reading.ontology == "open" else read_ontology(reading.ontology).model_dump_json()
     key = hashlib.sha256(repr((__version__, options, stats, types)).encode())
     for name in ("config.json", "tokenizer.json", "reader.safetensors"):

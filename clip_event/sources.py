@@ -86,7 +86,10 @@ class Source:
     def _record(self, rows: list[Json]) -> CaptionEvents | list[Json]:
         if self.kind == "descriptions":
             return rows
-        return parse_record({key: value for key, value in rows[0].items() if key != "picture"}, str(self._lines.path))
+        row = rows[0]
+        if self.kind in ("shards", "dataset"):  # of files, the key would be the user's
+            row = {key: value for key, value in row.items() if key != "picture"}
+        return parse_record(row, str(self._lines.path))
 
 
 def open_source(
@@ -138,6 +141,10 @@ def open_source(
     if kind == "shards":
         finder, found = Members(paths), rows_of_shards(paths, caption)
     elif kind == "dataset":
+        if Path(cache).resolve().is_relative_to(paths[0].resolve()):
+            raise InputError(
+                f"{cache}: lies inside the data set and would be taken for a part of it; give another cache"
+            )
         finder = table = Table(open_table(paths[0], split, Path(cache) / "datasets"), root, image, caption)
         found = table.rows()
     reading = Reading(str(ontology), reader, device, batch_size, strict, progress)

@@ -152,7 +152,7 @@ NOISE = Image.effect_noise((64, 64), 80).convert("RGB")
     [
         (packed(NOISE, "JPEG")[:700], "truncated"),
         (packed(NOISE, "PNG")[:3000], "truncated"),
-        (packed(NOISE, "JPEG")[:10], "truncated|no picture"),
+        (packed(NOISE, "JPEG")[:10], "Truncated"),
         (b"", "no picture"),
         (b"<html>Not found</html>", "no picture"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "no picture"),

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def cache(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("packing", ["jsonl", "jsonl.gz", "with a byte order mark"])
 def test_events_are_records_by_number_with_their_pictures(folder: Path, cache: Path, packing: str) -> None:
-    rows = [events(number) for number in range(5)]
+    rows = [events(number, picture="a key of the user's own") for number in range(5)]
     path = write(folder / "events.jsonl", rows[0], "", *rows[1:])
     if packing == "jsonl.gz":
         path = folder / "events.jsonl.gz"
@@ -141,6 +142,35 @@ def test_captions_are_extracted_once(
     monkeypatch.setattr("extraction.store.load_file", None)  # loading the reader now would fail
     again = open_source(path, cache=cache, device="cpu")
     assert again[0].record == source[0].record
+
+
+def test_an_extraction_that_was_interrupted_goes_on(folder: Path, cache: Path) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop(what: str, done: int) -> None:
+        raise Stop
+
+    rows = [record(0, id=n) if n % 400 == 0 else {"id": n, "text": "no caption"} for n in range(1200)]
+    path, told = write(folder / "captions.jsonl", *rows), []
+    with pytest.raises(Stop):
+        open_source(path, cache=cache, device="cpu", progress=stop)
+    source = open_source(path, cache=cache, device="cpu", progress=lambda what, done: told.append((what, done)))
+    assert told == [("extract", 1200)]  # the first window, of 1,024, was done
+    assert [source[number].id for number in range(len(source))] == [0, 400, 800]
+    assert source.bad == len(bad(source)) == 1197
+
+
+def test_whoever_opens_a_source_at_the_same_time_waits_and_reads_the_same(folder: Path, cache: Path) -> None:
+    path, told = write(folder / "captions.jsonl", *map(record, range(5))), []
+
+    def ids(_: int) -> list[str | int]:
+        source = open_source(path, cache=cache, device="cpu", progress=lambda what, done: told.append(what))
+        return [source[number].id for number in range(len(source))]
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(ids, range(3))) == [[f"r{number}" for number in range(5)]] * 3
+    assert told == ["extract"]
 
 
 def test_a_changed_file_is_read_again_and_an_old_source_says_so(folder: Path, cache: Path) -> None:
@@ -369,13 +399,15 @@ def test_a_folder_that_is_no_data_set_and_an_unknown_kind_are_refused(tmp_path: 
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="not a data set"):
         open_source(tmp_path / "empty", cache=cache)
+    with pytest.raises(InputError, match="inside the data set"):
+        open_source(tmp_path / "empty", cache=tmp_path / "empty" / "cache")
     with pytest.raises(InputError, match="'poems' is no kind"):
         open_source(tmp_path / "empty", cache=cache, kind="poems")
     with pytest.raises(InputError, match="only shards may be several"):
         open_source(["a.jsonl", "b.jsonl"], cache=cache, kind="events")
 
 
-class Shades(Dataset[tuple[int, str, int]]):
+class Shades(Dataset[list[list[object]]]):
     """Number, id and grey of each item, decoded in a worker."""
 
     def __init__(self, *sources: Source) -> None:
@@ -384,9 +416,9 @@ class Shades(Dataset[tuple[int, str, int]]):
     def __len__(self) -> int:
         return len(self.sources[0])
 
-    def __getitem__(self, number: int) -> list[tuple[int, str, int]]:
+    def __getitem__(self, number: int) -> list[list[object]]:
         items = [source[number] for source in self.sources]
-        return [(item.number, str(item.id), load(item.picture, 8).getpixel((4, 4))[0]) for item in items]
+        return [[item.number, item.id, load(item.picture, 8).getpixel((4, 4))[0]] for item in items]
 
 
 def test_workers_read_what_this_process_reads(folder: Path, cache: Path) -> None:
