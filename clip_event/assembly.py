@@ -124,7 +124,7 @@ def batches(assembly: Assembly, config: Config, place: Place, epoch: int, first:
     mine = [[(epoch, number) for number in of_rank(batch, place.rank, place.world)] for batch in cut]
     return DataLoader(
         assembly.examples,
-        batch_sampler=mine,  # type: ignore[arg-type]
+        batch_sampler=mine,
         collate_fn=assembly.collate,
         num_workers=config.data.workers,
         pin_memory=place.device.type == "cuda",

@@ -181,7 +181,7 @@ class Batch:
     def to(self, device: torch.device) -> "Batch":
         """With every tensor on the device."""
         held = {one.name: getattr(self, one.name) for one in fields(self)}
-        moved = {name: one.to(device, non_blocking=True) for name, one in held.items() if isinstance(one, Tensor)}
+        moved: dict[str, Any] = {n: v.to(device, non_blocking=True) for n, v in held.items() if isinstance(v, Tensor)}
         return replace(self, **moved)
 
 

@@ -180,7 +180,7 @@ def finetune(
 ) -> None:
     """Tune an open_clip model on photographs, their events and what is false of them.
 
-    Runs as it is or under torchrun. Writes a folder that plain open_clip loads, with metrics, a report and a model card.
+    Runs as it is or under torchrun. Writes a folder that plain open_clip loads, with metrics, report and model card.
 
     Example: `clip-event finetune --config news.toml --set optim.lr=1e-5`
     """

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from clip_event.lines import Group
-from extraction.records import Bad, Checker, InputError, _jsonl
+from extraction.records import Bad, Checker, InputError, jsonl_rows
 from templates.events import RecordError, parse_record
 from templates.ontology import Ontology
 
@@ -86,7 +86,7 @@ def _of_parquet(path: Path) -> str:
 def _of_lines(path: Path) -> str:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            first = list(islice(_jsonl(stream), LOOKED_AT))
+            first = list(islice(jsonl_rows(stream), LOOKED_AT))
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"{path}: broken gzip file: {error}") from None
     if not first:

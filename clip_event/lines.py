@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from extraction.records import Bad, InputError, _jsonl
+from extraction.records import Bad, InputError, jsonl_rows
 
 Json = dict[str, Any]
 Group = Callable[[int, Any], Hashable | Bad | None]
@@ -29,7 +29,7 @@ def index(path: Path, folder: Path, group: Group, progress: Callable[[int], None
     names: dict[Hashable, int] = {}
     count = start = 0
     with path.open("rb") as stream:
-        for number, row in _jsonl(stream):
+        for number, row in jsonl_rows(stream):
             end = stream.tell()
             name = row if isinstance(row, Bad) else group(number, row)
             if isinstance(name, Bad):

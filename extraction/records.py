@@ -107,7 +107,7 @@ def read_rows(source: str | Path) -> Iterator[Row]:
 
 def _raw(source: str) -> Iterator[tuple[int, Any]]:
     if source == "-":
-        yield from _jsonl(sys.stdin.buffer)
+        yield from jsonl_rows(sys.stdin.buffer)
         return
     path = Path(source)
     if path.is_dir():
@@ -126,13 +126,15 @@ def _raw(source: str) -> Iterator[tuple[int, Any]]:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
             yield from (
-                _csv(stream, path, "\t" if ending == ".tsv" else ",") if ending in (".csv", ".tsv") else _jsonl(stream)
+                _csv(stream, path, "\t" if ending == ".tsv" else ",")
+                if ending in (".csv", ".tsv")
+                else jsonl_rows(stream)
             )
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"{path}: broken gzip file: {error}") from None
 
 
-def _jsonl(stream: Any) -> Iterator[tuple[int, Any]]:
+def jsonl_rows(stream: Any) -> Iterator[tuple[int, Any]]:
     number = 0
     while line := stream.readline(LONGEST_LINE):
         number += 1
