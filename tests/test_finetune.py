@@ -1,0 +1,260 @@
+"""The fine-tuner as a whole: a small model, drawn scenes, and what a run must keep when it is cut, shared or stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from towers import VOCABULARY, wordpiece
+
+from clip_event._open_clip import open_clip
+from clip_event.checkpoint import CheckpointError
+from clip_event.config import Config, parse_config
+from clip_event.finetune import FinetuneError, finetune
+from clip_event.missing import MissingPictures
+from clip_event.models import load
+from clip_event.scenes import scenes
+
+ROOT = Path(__file__).parent.parent
+MODEL = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 8},
+    "text_cfg": {"context_length": 40, "vocab_size": VOCABULARY, "hf_tokenizer_name": "small", "width": 32, "heads": 2}
+    | {"layers": 1, "pool_type": "eos", "eos_id": 3},
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> Path:
+    """A folder with scenes and the configuration of a small model."""
+    folder = tmp_path_factory.mktemp("world")
+    scenes(folder / "train", 48, split="train", size=48)
+    scenes(folder / "dev", 16, split="dev", size=48)
+    model = folder / "small"
+    model.mkdir()
+    captions = [json.loads(line)["caption"] for line in (folder / "train/captions.jsonl").open()]
+    wordpiece(model, captions)
+    preprocess = {"mean": [0.5] * 3, "std": [0.5] * 3}
+    (model / "open_clip_config.json").write_text(json.dumps({"model_cfg": MODEL, "preprocess_cfg": preprocess}))
+    return folder
+
+
+def settings(world: Path, out: Path, **sections) -> dict:
+    given = {
+        "out": str(out),
+        "log_every": 1,
+        "save_every": 2,
+        "device": "cpu",
+        "model": {"name": str(world / "small"), "random": 1},
+        "data": {
+            "train": str(world / "train/gold.jsonl"),
+            "validation": str(world / "dev/gold.jsonl"),
+            "workers": 0,
+            "negatives": {"event": 1, "role": 1},
+        },
+        "losses": {"local": 0.5, "alignment": 0.5, "retention": 0.1},
+        "optim": {"lr": 1e-3, "batch": 8, "epochs": 2},
+        "evaluation": {"most": 16, "gallery": 8, "alphas": [0.0, 0.5, 1.0]},
+    }
+    for name, section in sections.items():
+        given[name] = {**given.get(name, {}), **section} if isinstance(section, dict) else section
+    return given
+
+
+def config(world: Path, out: Path, **sections) -> Config:
+    return parse_config(settings(world, out, **sections))
+
+
+def lines(folder: Path, event: str) -> list[dict]:
+    found = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [one for one in found if one["event"] == event]
+
+
+def losses(folder: Path) -> dict[int, float]:
+    return {line["step"]: line["loss"] for line in lines(folder, "step")}
+
+
+def quiet(line: str) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def whole_run(world, tmp_path_factory) -> Path:
+    return finetune(config(world, tmp_path_factory.mktemp("runs") / "whole"), say=quiet)
+
+
+def test_a_run_learns_and_leaves_what_it_promises(whole_run):
+    assert {"metrics.jsonl", "report.html", "README.md", "event_config.json", "open_clip_model.safetensors"} <= {
+        path.name for path in whole_run.iterdir()
+    }
+    assert not (whole_run / "checkpoint.pt").exists()
+    found = losses(whole_run)
+    assert sorted(found) == list(range(1, 13))
+    assert sum(list(found.values())[-3:]) < sum(list(found.values())[:3])
+    assert [line["when"] for line in lines(whole_run, "evaluation")] == ["start", "epoch", "end", *["alpha"] * 3]
+    assert {"event", "role", "filler"} == set(lines(whole_run, "evaluation")[0]["pairs"])
+
+
+def test_alpha_0_is_the_start_and_alpha_1_the_end(whole_run):
+    found = lines(whole_run, "evaluation")
+    start, end, alphas = found[0], found[2], {line["alpha"]: line for line in found[3:]}
+    assert alphas[0.0]["pairs"] == start["pairs"]
+    assert alphas[0.0]["retention"]["image"] == pytest.approx(1, abs=1e-6)
+    assert alphas[1.0]["pairs"] == end["pairs"]
+
+
+def test_plain_open_clip_loads_the_folder_with_the_network_off(whole_run):
+    texts = ["a nurse arrests a chef", "a chef arrests a nurse"]
+    program = f"""
+from extraction._torchvision import declare_missing_operators
+declare_missing_operators()
+import open_clip, torch
+model, _, preprocess = open_clip.create_model_and_transforms("local-dir:{whole_run}")
+tokenizer = open_clip.get_tokenizer("local-dir:{whole_run}")
+with torch.no_grad():
+    print(model.eval().encode_text(tokenizer({texts!r}), normalize=True).flatten().tolist())
+"""
+    quiet_hub = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", program], env=quiet_hub, capture_output=True, text=True, check=True)
+    ours = load(str(whole_run))
+    with torch.no_grad():
+        mine = ours.model.encode_text(ours.tokenizer(texts), normalize=True).flatten()
+    torch.testing.assert_close(mine, torch.tensor(json.loads(done.stdout.splitlines()[-1])), atol=1e-6, rtol=0)
+
+
+def test_a_killed_run_goes_on_to_the_same_losses_bit_for_bit(world, whole_run, tmp_path):
+    out = tmp_path / "killed"
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(settings(world, out)))
+    program = (
+        "import json, sys\nfrom clip_event.config import parse_config\nfrom clip_event.finetune import finetune\n"
+        "finetune(parse_config(json.load(open(sys.argv[1]))), say=lambda line: print(line, flush=True))"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-c", program, str(path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(torch.get_num_threads())},
+    )
+    assert run.stdout
+    for line in run.stdout:
+        if line.startswith("step     5/"):
+            run.send_signal(signal.SIGKILL)
+            break
+    run.wait()
+    assert (out / "checkpoint.pt").exists()
+    finetune(config(world, out), resume=True, say=quiet)
+    assert losses(out) == losses(whole_run)
+    one, two = (load_file(folder / "open_clip_model.safetensors") for folder in (out, whole_run))
+    assert all(torch.equal(one[name], two[name]) for name in two)
+
+
+def test_a_run_that_is_asked_to_stop_saves_and_says_how_to_go_on(world, tmp_path):
+    out = tmp_path / "stopped"
+    path = tmp_path / "run.toml"
+    given = settings(world, out, save_every=1000, optim={"epochs": 500})
+    given_lines = [f"{key} = {json.dumps(value)}" for key, value in given.items() if not isinstance(value, dict)]
+    for name, section in given.items():
+        if isinstance(section, dict):
+            given_lines.append(f"[{name}]")
+            given_lines += [
+                f"{key} = {{{', '.join(f'{k} = {v}' for k, v in value.items())}}}"
+                if isinstance(value, dict)
+                else f"{key} = {json.dumps(value)}"
+                for key, value in section.items()
+            ]
+    path.write_text("\n".join(given_lines))
+    run = subprocess.Popen(
+        [sys.executable, "-m", "clip_event.cli", "finetune", "--config", str(path)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert run.stderr
+    for line in run.stderr:
+        if line.startswith("step     3/"):
+            run.send_signal(signal.SIGTERM)
+            break
+    rest = run.stderr.read()
+    assert run.wait() == 143
+    assert "go on with --resume" in rest
+    assert (out / "checkpoint.pt").exists()
+
+
+def torchrun(world: Path, out: Path, tmp_path: Path, processes: int, **sections) -> dict[int, float]:
+    path = tmp_path / f"run{processes}.json"
+    path.write_text(json.dumps(settings(world, out, **sections)))
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import json, sys\nfrom clip_event.config import parse_config\nfrom clip_event.finetune import finetune\n"
+        "finetune(parse_config(json.load(open(sys.argv[1]))), say=lambda line: None)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    done = subprocess.run([*launch, str(program), str(path)], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return losses(out)
+
+
+def test_two_processes_have_the_losses_of_one_with_the_same_batch(world, tmp_path):
+    few = {"optim": {"steps": 4, "chunk": 3}}
+    one = torchrun(world, tmp_path / "one", tmp_path, 1, **few)
+    two = torchrun(world, tmp_path / "two", tmp_path, 2, **few)
+    assert sorted(one) == [1, 2, 3, 4]
+    assert two == pytest.approx(one, rel=1e-5, abs=1e-5)
+
+
+def test_lora_ends_in_a_folder_without_adapters(world, tmp_path):
+    sections = {"model": {"image": "lora", "text": "lora", "rank": 2}, "optim": {"steps": 2}}
+    out = finetune(config(world, tmp_path / "lora", **sections), say=quiet)
+    assert not [name for name in load_file(out / "open_clip_model.safetensors") if "lora" in name]
+    assert lines(out, "plan")[0]["trainable"]["image"] < 10_000
+
+
+@pytest.mark.parametrize("preset", ["event", "caption", "negclip", "clip-event-2022"])
+def test_every_preset_runs(world, tmp_path, preset):
+    given = settings(world, tmp_path / preset, preset=preset, optim={"steps": 2})
+    del given["losses"], given["data"]["negatives"]
+    out = finetune(parse_config(given), say=quiet)
+    assert len(losses(out)) == 2
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_ids_of_the_batch(world, tmp_path):
+    with pytest.raises(FinetuneError, match=r"not finite at step \d+ .*train-0-0000"):
+        finetune(config(world, tmp_path / "nan", optim={"lr": 1e30, "clip": 1e30}), say=quiet)
+    assert lines(tmp_path / "nan", "stopped")
+
+
+def test_too_many_missing_pictures_stop_a_run_and_few_are_counted(world, tmp_path):
+    records = [json.loads(line) for line in (world / "train/gold.jsonl").open()]
+    for missing, fails in ((1, False), (24, True)):
+        path = tmp_path / f"gold{missing}.jsonl"
+        changed = [{**r, "image": "gone.jpg"} if n < missing else r for n, r in enumerate(records)]
+        path.write_text("\n".join(map(json.dumps, changed)))
+        out = tmp_path / f"run{missing}"
+        given = config(world, out, data={"train": str(path), "images": str(world / "train")}, optim={"epochs": 1})
+        if fails:
+            with pytest.raises(MissingPictures, match="24 of 48"):
+                finetune(given, say=quiet)
+        else:
+            finetune(given, say=quiet)
+            assert lines(out, "missing") == [{"event": "missing", "count": 1, "seen": 48}]
+
+
+def test_a_folder_in_use_and_a_resume_of_nothing_are_refused(world, whole_run, tmp_path):
+    with pytest.raises(FinetuneError, match="is not empty"):
+        finetune(config(world, whole_run), say=quiet)
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        finetune(config(world, tmp_path / "nothing"), resume=True, say=quiet)
+
+
+def test_workers_change_nothing(world, whole_run, tmp_path):
+    out = finetune(config(world, tmp_path / "workers", data={"workers": 2}, optim={"steps": 3}), say=quiet)
+    again = finetune(config(world, tmp_path / "none", optim={"steps": 3}), say=quiet)
+    assert losses(out) == losses(again)
+    assert open_clip.get_model_config(f"local-dir:{out}")["embed_dim"] == 16
