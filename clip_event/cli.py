@@ -279,6 +279,9 @@ def demo(
     out: Annotated[Path, typer.Option("-o", "--out", help="The page to write.")] = Path("demo.html"),
     source: Annotated[str | None, typer.Argument(metavar="[IN]", help="Captions instead of the shipped ones.")] = None,
     ontology: Ontology = "news",
+    tune: Annotated[
+        Path | None, typer.Option(help="Also tune the embedded model on drawn scenes, in this new folder.")
+    ] = None,
 ) -> None:
     """Read the shipped example captions: a table here, and a page with highlights and event graphs.
 
@@ -286,11 +289,15 @@ def demo(
     """
     from clip_event import terminal
     from clip_event.demo import demo as run
+    from clip_event.demo import demo_tuning
 
     with _plain_errors():
         records = run(out, source=source, ontology=ontology)
         terminal.events(records)
         typer.echo(f"{out}: the same with highlights and graphs, for a browser", err=True)
+        if tune:
+            folder = demo_tuning(tune, say=_say)
+            typer.echo(f"{folder / 'report.html'}: what the embedded model learnt of {tune}", err=True)
 
 
 def _say(line: str) -> None:

@@ -200,9 +200,11 @@ class _Run:
             self.say(results[alpha].line(f"alpha {alpha:g}"))
             self.written.write("evaluation", step=step, when="alpha", alpha=alpha, **results[alpha].scores)
         floor = before.recall - self.config.evaluation.cost
-        keeping = [alpha for alpha in results if results[alpha].recall >= floor] or [min(results)]
-        best = max(keeping, key=lambda alpha: (results[alpha].accuracy, alpha))
+        keeping = [alpha for alpha in results if results[alpha].recall >= floor]
+        best = max(keeping or [min(results)], key=lambda alpha: (results[alpha].accuracy, alpha))
         why = f"best accuracy on negatives among those whose retrieval is at least {floor:.3f}"
+        if not keeping:
+            why = f"the smallest, since retrieval falls below {floor:.3f} at all of them"
         self.written.write("chosen", alpha=best, why=why)
         self.say(f"chosen: alpha {best:g}, {why}")
         self.written.write("cases", cases=hardest(before, results[best], self.config.evaluation.cases))

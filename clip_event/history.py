@@ -21,7 +21,7 @@ class HistoryError(ValueError):
 
 
 class Step(BaseModel):
-    """One optimizer step: the loss, its parts before their weights, and what else was logged."""
+    """One optimizer step: the loss, its parts with their weights, and what else was logged."""
 
     step: int
     loss: float

@@ -1,4 +1,4 @@
-"""The fine-tuner as a whole: a small model, drawn scenes, and what a run must keep when it is cut, shared or stopped."""
+"""The fine-tuner as a whole: a small model, drawn scenes, and what a run keeps when it is cut, shared or stopped."""
 
 import json
 import os
