@@ -118,7 +118,6 @@ class Config(_Section):
     preset: str = "event"
     seed: int = 0
     device: str = "auto"
-    compile: bool = False
     log_every: int = Field(default=10, ge=1)
     save_every: int = Field(default=200, ge=1)
     model: Model = Model()

@@ -49,10 +49,12 @@ def demo_tuning(
             "train": str(folder / "train" / "captions.jsonl"),
             "validation": str(folder / "dev" / "gold.jsonl"),
             "augment": False,
+            "texts": 2,
+            "negatives": {"event": 1, "role": 1},
             "workers": 1,
         },
-        "losses": {"local": 0.0, "alignment": 0.0, "retention": 0.0},
-        "optim": {"lr": 5e-4, "batch": 64, "steps": steps, "epochs": 100},
+        "losses": {"local": 0.0, "alignment": 0.0, "retention": 0.0, "gamma": 0.0, "smoothing": 0.0},
+        "optim": {"lr": 1e-3, "batch": 64, "steps": steps, "epochs": 100},
         "evaluation": {"most": dev, "alphas": [0.5, 1.0]},
     }
     return finetune(parse_config(settings), say=say)
