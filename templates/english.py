@@ -18,6 +18,9 @@ OBJECTIVE = {"I": "me", "he": "him", "she": "her", "we": "us", "they": "them", "
 NOMINATIVE = {objective: nominative for nominative, objective in OBJECTIVE.items()}
 PEOPLE = re.compile(r"(?:[A-Z]\.){2,}$|[A-Z]\w*(?:ian|ish|ese|ic|iri|aeli|aqi|ni)$|Rohingya$|Kurdish$")
 """First words of people in groups ("U.S. Marines", "Syrian Kurds"), where a name of one person has a first name."""
+OWNER = re.compile(r"(?:['’]s|s['’])\s*$")
+LAST_WORD = re.compile(r"([^\W\d_]+)\s*$")
+STOP = re.compile(r"[.!?][”\"’')]?$")
 LETTERS = re.compile(r"[FHLMNRSX][A-Z]{1,2}s?\b|8|11\b|18\b")
 """What is spoken letter by letter, and numbers, from a vowel on."""
 
@@ -45,8 +48,8 @@ def phrase(text: str, before: str = "", entity: str | None = None) -> Phrase:
         before: the caption's text before it, whose last word may be its determiner.
         entity: its entity kind, where known.
     """
-    owner = re.search(r"(?:['’]s|s['’])\s*$", before[-8:])
-    word = re.search(r"([^\W\d_]+)\s*$", before[-24:])
+    owner = OWNER.search(before[-8:])
+    word = LAST_WORD.search(before[-24:])
     return _phrase(" ".join(text.split()), "its" if owner else word[1].casefold() if word else "", entity)
 
 
@@ -157,7 +160,7 @@ def listed(phrases: list[str]) -> str:
 def sentence_case(text: str) -> str:
     """First letter upper, a full stop at the end."""
     text = text[:1].upper() + text[1:]
-    return text if re.search(r"[.!?][”\"’')]?$", text) else text + "."
+    return text if STOP.search(text) else text + "."
 
 
 def lowered(text: str, entity: str | None = None) -> str:

@@ -64,7 +64,8 @@ def described(
         KeyError: an event's type is not in the ontology.
     """
     chosen = _chosen(record, wanted)
-    true = {event.id: statement(record, event, confusable.ontology) for event in [*record.events, *chosen]}
+    events = {event.id: event for event in [*record.events, *chosen]}
+    true = {name: statement(record, event, confusable.ontology) for name, event in events.items()}
     positives = {
         (name, style): said
         for name, one in true.items()

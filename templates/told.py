@@ -3,6 +3,7 @@
 import re
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from templates.english import agreeing, is_name, listed, listing, objective, plural_of, sentence_case
 from templates.sentences import SLOT, VERB
@@ -14,27 +15,21 @@ PLACED = re.compile(r"^\s*in \{([^{}]*)\}\s*$")
 
 def sentence(statement: Statement) -> str:
     """The type's template filled: agreement, articles, lists, and no trace of unfilled slots."""
-    filled = frozenset(statement.by_role)
     parts, plural, after_verb = [], False, False
-    for part in _parts(_chosen(statement.template.sentences, filled)):
-        if part[0] == "[":
-            if not all(role in filled for role in SLOT.findall(part)):
-                continue
-            inside = part[1:-1]
-            if placed := PLACED.match(inside):
-                slots = statement.of(placed[1])
-                narrow = narrow_first(statement.caption, slots)[0]
-                parts.append(f"{narrow.preposition or 'in'} {said(statement, placed[1])}")
-                continue
-            parts.append(_group(statement, inside, plural))
-        elif part[0] == "{":
-            parts.append(said(statement, part[1:-1], subject=not after_verb))
-            plural = is_plural(statement, part[1:-1])
-        elif part[0] == "<":
-            parts.append(agreeing(part[1:-1], plural))
+    for mark, text in _planned(statement.template.sentences, frozenset(statement.by_role)).parts:
+        if mark == "in":
+            narrow = narrow_first(statement.caption, statement.of(text))[0]
+            parts.append(f"{narrow.preposition or 'in'} {said(statement, text)}")
+        elif mark == "[":
+            parts.append(_group(statement, text, plural))
+        elif mark == "{":
+            parts.append(said(statement, text, subject=not after_verb))
+            plural = is_plural(statement, text)
+        elif mark == "<":
+            parts.append(agreeing(text, plural))
             after_verb = True
         else:
-            parts.append(part)
+            parts.append(text)
     return sentence_case(" ".join("".join(parts).split()))
 
 
@@ -129,12 +124,30 @@ def _only_places(statement: Statement, role: str) -> bool:
     return where and all(slot.entity in ("place", None) for slot in statement.of(role))
 
 
-@lru_cache(maxsize=4096)
-def _parts(sentence: str) -> tuple[str, ...]:
-    return tuple(PART.findall(sentence))
+class _Plan(NamedTuple):
+    """A sentence cut into (mark, text), without groups that have an unfilled slot, and the roles it says. The mark is
+    "{" for a slot, "<" for a verb, "[" for a group, "in" for a group of one place, and empty for words."""
+
+    parts: tuple[tuple[str, str], ...]
+    told: frozenset[str]
 
 
 @lru_cache(maxsize=16384)
+def _planned(sentences: tuple[str, ...], filled: frozenset[str]) -> _Plan:
+    parts: list[tuple[str, str]] = []
+    told: set[str] = set()
+    for part in PART.findall(_chosen(sentences, filled)):
+        roles, mark = SLOT.findall(part), part[0] if part[0] in "[{<" else ""
+        if mark == "[" and not filled.issuperset(roles):
+            continue
+        told.update(roles)
+        if mark == "[" and (placed := PLACED.match(part[1:-1])):
+            parts.append(("in", placed[1]))
+        else:
+            parts.append((mark, part[1:-1] if mark else part))
+    return _Plan(tuple(parts), frozenset(told))
+
+
 def _chosen(sentences: tuple[str, ...], filled: frozenset[str]) -> str:
     """The first sentence whose slots outside groups are all filled; the last one where none is."""
     for sentence in sentences:
@@ -145,11 +158,5 @@ def _chosen(sentences: tuple[str, ...], filled: frozenset[str]) -> str:
 
 def unsaid(statement: Statement) -> list[tuple[str, str]]:
     """The arguments that the chosen sentence has no slot for."""
-    filled = frozenset(statement.by_role)
-    chosen = _chosen(statement.template.sentences, filled)
-    told: set[str] = set()
-    for part in _parts(chosen):
-        roles = SLOT.findall(part)
-        if part[0] != "[" or filled.issuperset(roles):
-            told.update(roles)
+    told = _planned(statement.template.sentences, frozenset(statement.by_role)).told
     return [(slot.role, slot.phrase.text) for slot in statement.slots if slot.role not in told]
