@@ -117,9 +117,10 @@ class _Run:
             step += 1
             if step % self.config.log_every == 0 or step == self.steps or step == 1:
                 self._log(step, epoch, losses, time.perf_counter() - began)
-            if step % self.config.save_every == 0 or step % self.each == 0 or self._stopping():
+            stopping = self._stopping()
+            if stopping or step % self.config.save_every == 0 or step % self.each == 0:
                 self._save(step)
-            if self.stop:
+            if stopping:
                 raise Stopped(f"stopped after step {step}; go on with --resume")
         return step
 
@@ -220,11 +221,11 @@ class _Run:
 
     def _stopping(self) -> bool:
         """Whether any process was asked to stop, so that all stop after the same step."""
-        if self.place.world > 1:
-            asked = torch.tensor([float(self.stop)], device=self.place.device)
-            dist.all_reduce(asked)
-            self.stop = bool(asked)
-        return self.stop
+        if self.place.world == 1:
+            return self.stop
+        asked = torch.tensor([float(self.stop)], device=self.place.device)
+        dist.all_reduce(asked)
+        return bool(asked)
 
     @contextmanager
     def _stoppable(self) -> Iterator[None]:
