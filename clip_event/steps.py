@@ -41,9 +41,12 @@ class Encoder:
         self.model, self.pad, self.short, self.patches, self.autocast = model, pad, short, patches, autocast
 
     def images(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        number = len(images)
+        if not number:  # towers reshape no empty batch; of a blank picture nothing is kept, which has gradients of 0
+            images = images.new_zeros(1, *images.shape[1:])
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.autocast):
             pooled, patches = encode_images(self.model, images)
-        return pooled, patches if self.patches else None
+        return pooled[:number], patches[:number] if self.patches and patches is not None else None
 
     def texts(self, tokens: Tensor) -> Tensor:
         with torch.autocast(tokens.device.type, torch.bfloat16, enabled=self.autocast):
