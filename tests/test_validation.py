@@ -104,7 +104,7 @@ class Held:
 
 
 def held() -> Held:
-    given = [one for one in examples(12, 4)]
+    given: list[Example | Missed] = list(examples(12, 4))
     several = [(f"style {n}", [("role", f"no {n}"), ("event", f"never {n}")][:n]) for n in range(3)]
     given[4] = Example("many", picture(4), [Stated(1, several), Stated(2, [("alone", [])]), Stated(3, several[::-1])])
     given[0], given[5], given[11] = missed(0), missed(5), missed(11)
@@ -222,12 +222,9 @@ def test_a_run_stands_where_it_stood(tmp_path: Path) -> None:
     assert torch.equal(model.weight, other.weight)
 
 
-def test_a_checkpoint_is_there_until_the_next_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_is_there_until_the_next_is_whole(tmp_path: Path) -> None:
     save_checkpoint(tmp_path, 3, *trained(3), "settings")
     whole = (tmp_path / CHECKPOINT).read_bytes()
-
-    class Killed(Exception):
-        pass
 
     class Breaks(torch.nn.Linear):
         def state_dict(self, *args: object, **kwargs: object) -> dict[str, object]:
@@ -256,7 +253,12 @@ def test_a_checkpoint_of_other_settings_or_of_code_is_refused(tmp_path: Path, mo
     with pytest.raises(CheckpointError, match="other settings"):
         load_checkpoint(tmp_path, model, optimizer, "others")
     assert torch.equal(model.weight, weight)
-    for content in (b"", b"text", pickle.dumps({"config": Harm()}), (tmp_path / CHECKPOINT).read_bytes()[:400]):
+    for content in (
+        b"",
+        b"text",
+        pickle.dumps({"config": Harm()}, protocol=2),
+        (tmp_path / CHECKPOINT).read_bytes()[:400],
+    ):
         (tmp_path / CHECKPOINT).write_bytes(content)
         with pytest.raises(CheckpointError, match="is no checkpoint"):
             load_checkpoint(tmp_path, model, optimizer, "settings")
