@@ -81,12 +81,13 @@ def assemble(config: Config, place: Place, progress: Progress | None = None) -> 
         loaded.model.set_grad_checkpointing(True)  # type: ignore[operator]
     train, held_out = _sources(config, progress)
     confusable = _confusable(config, train)
-    size = _size(loaded)
+    shape = _shape(loaded)
+    size = max(shape)
     graphs = objective.needs_graphs
     wanted = Wanted(config.data.styles, config.data.negatives, config.data.salient_only, seed=config.seed)
     transform = loaded.preprocess_train if config.data.augment else loaded.preprocess_val
     examples = Examples(train, Describer(confusable, wanted, config.data.texts, graphs), transform, size, config.seed)
-    collate = Collate(loaded.tokenizer, kinds, (3, size, size))
+    collate = Collate(loaded.tokenizer, kinds, (3, *shape))
     numbers, checked = _numbers(config, train, held_out)
     if len(numbers) < config.optim.batch:
         raise ValueError(
@@ -169,9 +170,11 @@ def _confusable(config: Config, train: Source) -> Confusable:
     return Confusable(ontology, Corpus(statement(record, event, ontology) for record, event in events))
 
 
-def _size(loaded: Loaded) -> int:
-    size = loaded.model.visual.image_size  # type: ignore[union-attr]
-    return int(min(size)) if isinstance(size, tuple | list) else int(size)  # type: ignore[arg-type]
+def _shape(loaded: Loaded) -> tuple[int, int]:
+    """Height and width of the images."""
+    size: Any = loaded.model.visual.image_size  # type: ignore[union-attr]
+    height, width = size if isinstance(size, tuple | list) else (size, size)
+    return int(height), int(width)
 
 
 def _plan(config: Config, loaded: Loaded, place: Place, records: int, checked: int) -> Json:

@@ -88,10 +88,11 @@ class Describer:
     def _stated(self, row: Json) -> Stated:
         texts = [(p["positive"], [(n["kind"], n["text"]) for n in p["negatives"]]) for p in row["pairs"]]
         event = row["event"]
-        key = hashed(event["type"], *sorted(f"{a['role']}={a['text'].casefold()}" for a in event["arguments"]))
+        key = hashed(event["type"], *sorted(f"{a['role']}={a['text'].casefold()}" for a in arguments(event)))
         if not self.graphs:
             return Stated(key, texts)
-        false = {str(n["event"]): n for p in row["pairs"] for n in p["negatives"]}.values()
+        # a negative that was written without its event has no graph
+        false = {str(n["event"]): n for p in row["pairs"] for n in p["negatives"] if n.get("event")}.values()
         graphs = [
             graph_of(event, self.confusable.ontology),
             *(graph_of(n["event"], self.confusable.ontology) for n in false),
@@ -99,10 +100,28 @@ class Describer:
         return Stated(key, texts, graphs, [negative["kind"] for negative in false])
 
 
+def arguments(event: Mapping[str, Any]) -> list[Json]:
+    """An event's arguments; one without any may lack the key."""
+    found: list[Json] = event.get("arguments", [])
+    return found
+
+
 def graph_of(event: Mapping[str, Any], ontology: Ontology | None) -> list[str]:
-    """The event's nodes in words: its type by gerund, and each filler with its role."""
+    """The event's nodes in words: its type by gerund, and each filler with its role.
+
+    In lower case: the first word of a caption has a capital in the true event alone, which would give it away.
+
+    Raises:
+        ValueError: the ontology has no such type.
+    """
+    if ontology is not None and event["type"] not in ontology:
+        raise ValueError(
+            f"event type {event['type']!r} is none of the ontology {ontology.name!r}; set data.ontology to the one "
+            "that the data was made with"
+        )
     template = open_template(event["type"]) if ontology is None else ontology[event["type"]]
-    fillers = [f"{words_of_role(a['role'])}: {a['text']}" for a in event["arguments"] if a["role"] in template.roles]
+    said = [(a["role"], a["text"].lower()) for a in arguments(event) if a["role"] in template.roles]
+    fillers = [f"{words_of_role(role)}: {text}" for role, text in dict.fromkeys(said)]
     return [f"a photo of {template.gerund}", *fillers][:NODES]
 
 
@@ -152,10 +171,9 @@ class Batch:
         ids: of the photographs.
         images: (B, 3, height, width).
         tokens: (T, context).
-        true: (N, 2), photograph and text for each true text.
+        positives: P.
+        true: (N, 3), photograph, text and event for each statement.
         text_hash: (T,), the same for the same text in any process.
-        text_event: (P,), the event that a true text was made from.
-        image_event: (S, 2), photograph and event for each event stated.
         row_image: (R,), row_texts: (R, 1 + K), row_kind: (R, K): each true text with its own negatives, kind -1 where
             there are fewer than K.
         graph_image: (G,), graph_nodes: (G, 1 + J, M), graph_mass: (G, 1 + J, M), graph_kind: (G, J): likewise graphs.
@@ -165,10 +183,9 @@ class Batch:
     ids: list[str | int]
     images: Tensor
     tokens: Tensor
+    positives: int
     true: Tensor
     text_hash: Tensor
-    text_event: Tensor
-    image_event: Tensor
     row_image: Tensor
     row_texts: Tensor
     row_kind: Tensor
@@ -199,19 +216,17 @@ class Collate:
     def __call__(self, given: Sequence[Example | Missed]) -> Batch:
         examples = [one for one in given if isinstance(one, Example)]
         number: dict[str, int] = {}
-        event_of: list[int] = []
-        true: list[tuple[int, int]] = []
+        true: list[tuple[int, int, int]] = []
         for image, stated in _stated(examples):
             for positive, _ in stated.texts:
-                if positive not in number:
-                    event_of.append(stated.key)
-                true.append((image, number.setdefault(positive, len(number))))
+                true.append((image, number.setdefault(positive, len(number)), stated.key))
+        positives = len(number)
         rows, graphs = [], []
         for image, stated in _stated(examples):
             for positive, negatives in stated.texts:
                 texts = [number.setdefault(text, len(number)) for _, text in negatives]
                 rows.append((image, [number[positive], *texts], [self.kinds.index(kind) for kind, _ in negatives]))
-            if stated.graph_kinds:
+            if stated.graphs:
                 nodes = [[number.setdefault(node, len(number)) for node in graph] for graph in stated.graphs]
                 graphs.append((image, nodes, [self.kinds.index(kind) for kind in stated.graph_kinds]))
         most = max((len(nodes) for _, graph, _ in graphs for nodes in graph), default=1)
@@ -224,10 +239,9 @@ class Collate:
             ids=[example.id for example in examples],
             images=torch.stack([e.image for e in examples]) if examples else torch.zeros(0, *self.shape),
             tokens=self.tokenizer(list(number) or [""]),
-            true=torch.tensor(true, dtype=torch.int64).view(-1, 2),
+            positives=positives,
+            true=torch.tensor(true, dtype=torch.int64).view(-1, 3),
             text_hash=torch.tensor([hashed(text) for text in number] or [0], dtype=torch.int64),
-            text_event=torch.tensor(event_of, dtype=torch.int64),
-            image_event=torch.tensor([(i, s.key) for i, s in _stated(examples)], dtype=torch.int64).view(-1, 2),
             row_image=torch.tensor([image for image, _, _ in rows], dtype=torch.int64),
             row_texts=_padded([texts for _, texts, _ in rows], 0, least=1),
             row_kind=_padded([kinds for _, _, kinds in rows], -1),

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -35,13 +36,17 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
     Nothing else is needed: the order of the data, its texts and its augmentation hang on seed, epoch and record.
 
     Raises:
-        CheckpointError: there is none, or it is of other settings.
+        CheckpointError: there is none, it is none, or it is of other settings.
     """
     path = folder / CHECKPOINT
     if not path.exists():
         raise CheckpointError(f"{folder} holds no {CHECKPOINT} to go on from; run without --resume")
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    if state["config"] != config:
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        settings = state["config"]
+    except (OSError, RuntimeError, EOFError, LookupError, TypeError, UnpicklingError) as error:
+        raise CheckpointError(f"{path} is no checkpoint: {next(iter(str(error).splitlines()), repr(error))}") from error
+    if settings != config:
         raise CheckpointError(
             f"{path} is of a run with other settings; restore them, or run without --resume into another folder"
         )

@@ -17,15 +17,16 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from clip_event.presets import PRESETS
 from templates.describe import STYLES
 from templates.negatives import KINDS
 
 Json = dict[str, Any]
+CONFIG = "open_clip_config.json"
 
 
 class ConfigError(ValueError):
@@ -33,7 +34,14 @@ class ConfigError(ValueError):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switch_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
+            raise ValueError("true and false are no value here")
+        return value
 
 
 class Model(_Section):
@@ -56,9 +64,9 @@ class Data(_Section):
     held_out: float = Field(default=0.05, gt=0, lt=0.5)
     images: str | None = Field(default=None, description="folder that pictures lie in; else that of the file")
     ontology: str = "news"
-    styles: tuple[str, ...] = ("sentence", "caption")
+    styles: tuple[str, ...] = Field(default=("sentence", "caption"), min_length=1)
     texts: int = Field(default=1, ge=1, description="true texts of an event in one step, in as many styles")
-    negatives: dict[str, int] = {"event": 1, "role": 2, "filler": 1}
+    negatives: dict[str, Annotated[int, Field(ge=0)]] = {"event": 1, "role": 2, "filler": 1}
     salient_only: bool = True
     workers: int = Field(default=2, ge=0)
     augment: bool = True
@@ -81,10 +89,18 @@ class Losses(_Section):
     alignment: float = Field(default=0.0, ge=0)
     distance: float = Field(default=0.0, ge=0, description="transport distance by itself, as in 2022")
     retention: float = Field(default=0.0, ge=0)
-    kinds: dict[str, float] = {}
-    gamma: float = Field(default=2.0, ge=0)
+    kinds: dict[str, Annotated[float, Field(ge=0)]] = {}
+    gamma: float = Field(default=2.0, ge=0, description="0, or 1 and more")
     smoothing: float = Field(default=0.02, ge=0, lt=1)
     grid: int = Field(default=3, ge=1, description="image nodes a side")
+
+    @model_validator(mode="after")
+    def _usable(self) -> "Losses":
+        if 0 < self.gamma < 1:
+            raise ValueError(f"gamma is {self.gamma}; expected 0, or 1 and more")
+        if not any((self.contrastive, self.hard, self.local, self.alignment, self.distance, self.retention)):
+            raise ValueError("every loss weighs 0; give at least one of them a weight")
+        return self
 
 
 class Optim(_Section):
@@ -139,7 +155,7 @@ def read_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """
     path = Path(path)
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        given = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: {error}; expected a TOML file, see docs/finetune.md") from None
     for override in overrides:
@@ -155,7 +171,7 @@ def parse_config(given: Mapping[str, Any], source: str = "configuration") -> Con
         ConfigError: as for `read_config`.
     """
     preset = given.get("preset", "event")
-    if preset not in PRESETS:
+    if preset not in list(PRESETS):  # a list would be no key of a table
         raise ConfigError(f"{source}: preset {preset!r} is not known; {_near(str(preset), list(PRESETS))}")
     try:
         return Config.model_validate(_over(PRESETS[preset], given))
@@ -189,16 +205,19 @@ def _set(given: Json, override: str) -> None:
 
 
 def _placed(config: Config, base: Path) -> Config:
-    def at(place: str | None) -> str | None:
-        return None if place is None else str(base / Path(place).expanduser())
+    def at(places: str | None) -> str | None:
+        """Shards may be several, joined by "::"; an address is refused where it is opened."""
+        if places is None or "://" in places:
+            return places
+        return "::".join(str(base / Path(place).expanduser()) for place in places.split("::"))
 
-    data = config.data.model_copy(
-        update={name: at(getattr(config.data, name)) for name in ("train", "validation", "images")}
-    )
-    if not Path(config.data.ontology).suffix:
-        return config.model_copy(update={"data": data, "out": at(config.out)})
-    data = data.model_copy(update={"ontology": at(config.data.ontology)})
-    return config.model_copy(update={"data": data, "out": at(config.out)})
+    data = {name: at(getattr(config.data, name)) for name in ("train", "validation", "images")}
+    if Path(config.data.ontology).suffix:
+        data["ontology"] = at(config.data.ontology)
+    name = config.model.name.removeprefix("local-dir:")
+    model = {"name": at(name)} if (base / Path(name).expanduser() / CONFIG).is_file() else {}
+    placed = {"data": config.data.model_copy(update=data), "model": config.model.model_copy(update=model)}
+    return config.model_copy(update={**placed, "out": at(config.out)})
 
 
 def _said(error: ValidationError) -> str:

@@ -76,39 +76,34 @@ class Objective:
             contrast, distance = self._alignment(features, batch)
             found["alignment"] = self.losses.alignment * contrast + self.losses.distance * distance
         if self.losses.retention and features.start_image is not None and features.start_text is not None:
-            true = features.text[: len(batch.text_event)]
+            true, once = features.text[: batch.positives], _counted(batch.text_hash[: batch.positives])
             strayed = retention_loss(features.image, features.start_image, reduce=mean_over_ranks)
-            strayed = strayed + retention_loss(true, features.start_text, reduce=mean_over_ranks)
+            strayed = strayed + retention_loss(true, features.start_text, once, reduce=mean_over_ranks)
             found["retention"] = self.losses.retention * strayed
         return found
 
     def _contrastive(self, features: Features, batch: Batch, scale: Tensor) -> Tensor:
-        number = len(batch.text_event)
-        counts = gather(torch.tensor([len(batch.ids)], device=batch.true.device))
-        before = counts[: _rank()].sum()
-        first, known = _unique(gather(batch.text_hash[:number]))
-        event = gather(batch.text_event)[first]
-        image, text = gather(features.image), gather(features.text[:number])[first]
-
-        def everywhere(pairs: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-            joined = gather(torch.stack([pairs[:, 0] + before, second], 1))
-            return joined[:, 0], joined[:, 1]
-
-        positive = torch.zeros(len(image), len(text), dtype=torch.bool, device=image.device)
-        rows, hashes = everywhere(batch.true, batch.text_hash[batch.true[:, 1]])
-        positive[rows, torch.searchsorted(known, hashes.contiguous())] = True
-        rows, events = everywhere(batch.image_event, batch.image_event[:, 1])
-        same = (events[:, None] == event).to(image.dtype)
-        neutral = (
-            torch.zeros(len(image), len(text), device=image.device, dtype=image.dtype).index_add(0, rows, same) > 0
-        )
+        image, text = gather(features.image), gather(features.text[: batch.positives])
+        first, known = _unique(gather(batch.text_hash[: batch.positives]))
+        before = gather(torch.tensor([len(batch.ids)], device=image.device))[: _rank()].sum()
+        rows, events = batch.true[:, 0] + before, batch.true[:, 2]
+        hashes = batch.text_hash[batch.true[:, 1]]
+        rows, hashes, events = gather(torch.stack([rows, hashes, events], 1)).T.contiguous()
+        columns = torch.searchsorted(known, hashes)
+        positive = torch.zeros(len(image), len(known), dtype=torch.bool, device=image.device)
+        positive[rows, columns] = True
+        # a text of one image's event is no negative of another image with the same event
+        _, event = torch.unique(events, return_inverse=True)
+        has, of = (torch.zeros(many, len(events), device=image.device) for many in positive.shape)
+        has[rows, event], of[columns, event] = 1, 1
+        neutral = has @ of.T > 0
         negatives = None
         if self.losses.appended:
             used = batch.row_texts[:, 1:][batch.row_kind >= 0].unique()
             others, hashes = gather(features.text[used]), gather(batch.text_hash[used])
             other, _ = _unique(hashes)
             negatives = others[other[~torch.isin(hashes[other], known)]]
-        return contrastive_loss(image, text, scale, positive, neutral, negatives=negatives)
+        return contrastive_loss(image, text[first], scale, positive, neutral, negatives=negatives)
 
     def _hard(self, features: Features, batch: Batch, scale: Tensor, patches: Tensor | None) -> Tensor:
         valid = batch.row_kind >= 0
@@ -154,3 +149,12 @@ def _unique(hashes: Tensor) -> tuple[Tensor, Tensor]:
     places = torch.arange(len(hashes), device=hashes.device)
     first = torch.full_like(values, len(hashes)).scatter_reduce(0, inverse, places, "amin")
     return first, values
+
+
+def _counted(hashes: Tensor) -> Tensor:
+    """Which of this process's texts no process before it has: every text of the global batch counts once."""
+    first, _ = _unique(gather(hashes))
+    before = int(gather(torch.tensor([len(hashes)], device=hashes.device))[: _rank()].sum())
+    counted = torch.zeros(len(hashes), dtype=torch.bool, device=hashes.device)
+    counted[first[(first >= before) & (first < before + len(hashes))] - before] = True
+    return counted

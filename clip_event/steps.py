@@ -2,22 +2,26 @@
 
 The contrastive loss compares every image with every text, so a batch cannot simply be cut in parts. With `chunk` it is
 encoded twice: first in parts without gradient, to get the losses and their gradient at the embeddings; then in parts
-once more, each sending its share of that gradient back (gradient caching, Gao et al., 2021). The gradients are those of
-the whole batch, at the memory of one part.
+once more, each sending its share of that gradient back (gradient caching, Gao et al., 2021). The gradients are those
+of the whole batch, at the memory of one part. Dropout is drawn by the batch's records and the part: the same in both
+passes and in a run that goes on, and another in each step.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from clip_event.batches import Batch
+from clip_event.batches import Batch, hashed
 from clip_event.objective import Features, Objective
 from clip_event.patches import encode_images
 from clip_event.ranks import world_size
 from clip_event.texts import encode_tokens
+
+T = TypeVar("T")
+Made = TypeVar("Made")
 
 TEXTS = 4
 """Texts in a part for each image in it: a text is shorter than a photograph has patches."""
@@ -37,9 +41,12 @@ class Encoder:
         self.model, self.pad, self.short, self.patches, self.autocast = model, pad, short, patches, autocast
 
     def images(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        number = len(images)
+        if not number:  # towers reshape no empty batch; of a blank picture nothing is kept, which has gradients of 0
+            images = images.new_zeros(1, *images.shape[1:])
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.autocast):
             pooled, patches = encode_images(self.model, images)
-        return pooled, patches if self.patches else None
+        return pooled[:number], patches[:number] if self.patches and patches is not None else None
 
     def texts(self, tokens: Tensor) -> Tensor:
         with torch.autocast(tokens.device.type, torch.bfloat16, enabled=self.autocast):
@@ -53,7 +60,8 @@ class Encoder:
 @torch.no_grad()
 def started(start: Encoder, batch: Batch) -> tuple[Tensor, Tensor]:
     """The starting model's embeddings of the images and of the true texts."""
-    return start.images(batch.images)[0], start.texts(batch.tokens[: len(batch.text_event)])
+    texts = start.texts(batch.tokens[: max(1, batch.positives)])  # a batch without a true text has an empty one
+    return start.images(batch.images)[0], texts[: batch.positives]
 
 
 def backward(
@@ -68,7 +76,7 @@ def backward(
     """
     before = started(start, batch) if start else (None, None)
     if chunk is None or chunk >= len(batch.images):
-        features = encoder.batch(batch)
+        features = _drawn(batch, "whole", encoder.batch, batch)
         features.start_image, features.start_text = before
         losses = objective(features, batch, scale.exp())
         torch.stack(list(losses.values())).sum().backward()
@@ -89,8 +97,8 @@ def _cached(
 ) -> dict[str, Tensor]:
     images, texts = batch.images.split(chunk), batch.tokens.split(chunk * TEXTS)
     with torch.no_grad():
-        seen = [_drawn(number, encoder.images, part) for number, part in enumerate(images)]
-        read = [_drawn(-1 - number, encoder.texts, part) for number, part in enumerate(texts)]
+        seen = [_drawn(batch, f"images {number}", encoder.images, part) for number, part in enumerate(images)]
+        read = [_drawn(batch, f"texts {number}", encoder.texts, part) for number, part in enumerate(texts)]
     image, text = (torch.cat(parts).requires_grad_() for parts in ([one for one, _ in seen], read))
     kept = [patches for _, patches in seen if patches is not None]
     patches = torch.cat(kept).requires_grad_() if kept else None
@@ -99,14 +107,14 @@ def _cached(
     wanted = [one if one is None else one.grad for one in (image, patches)]
     places = torch.arange(len(batch.images)).split(chunk)
     for number, (part, rows) in enumerate(zip(images, places, strict=True)):
-        made = _drawn(number, encoder.images, part)
+        made = _drawn(batch, f"images {number}", encoder.images, part)
         pairs = [
             (one, grad[rows]) for one, grad in zip(made, wanted, strict=True) if one is not None and grad is not None
         ]
         _send(pairs)
     if text.grad is not None:
         for number, (part, grad) in enumerate(zip(texts, text.grad.split(chunk * TEXTS), strict=True)):
-            _send([(_drawn(-1 - number, encoder.texts, part), grad)])
+            _send([(_drawn(batch, f"texts {number}", encoder.texts, part), grad)])
     return losses
 
 
@@ -116,17 +124,12 @@ def _send(pairs: list[tuple[Tensor, Tensor]]) -> None:
         torch.autograd.backward([one for one, _ in pairs], [grad for _, grad in pairs])
 
 
-def _drawn(number: int, encode, part: Tensor):  # type: ignore[no-untyped-def]
-    """A part encoded with the same dropout in both passes."""
-    with _seeded(number):
-        return encode(part)
-
-
-@contextmanager
-def _seeded(number: int) -> Iterator[None]:
-    with torch.random.fork_rng():
-        torch.manual_seed(torch.initial_seed() + number)
-        yield
+def _drawn(batch: Batch, part: str, encode: Callable[[T], Made], given: T) -> Made:
+    """What is encoded with the dropout of this part of this batch."""
+    device = batch.images.device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(hashed(batch.ids, part))
+        return encode(given)
 
 
 def average_gradients(model: nn.Module) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from clip_event.batches import Batch, Collate, Example, Examples, Missed
@@ -98,7 +99,7 @@ class Validation:
         training = encoder.model.training
         encoder.model.eval()
         checks: list[Check] = []
-        images, captions = [], []
+        images, captions, said = [], [], []
         for batch, rows in self.loader:
             batch = batch.to(device)
             if not batch.ids:
@@ -106,17 +107,18 @@ class Validation:
             image = encoder.images(batch.images)[0].float()
             text = encoder.texts(batch.tokens).float()
             images.append(image.cpu())
-            captions.append(text[[row.caption for row in rows]].cpu())
+            captions.append(text[[row.number for row in rows]].cpu())
+            said += [row.caption for row in rows]
             cosines = torch.einsum("rd,rkd->rk", image[batch.row_image], text[batch.row_texts]).cpu()
             checks += self._checks(rows, cosines)
         encoder.model.train(training)
         if not images:
             raise ValueError("no photograph of the validation data can be read; see the list of missing ones")
         image, caption = torch.cat(images), torch.cat(captions)
-        scores: Json = {"pairs": by_kind(checks), "retrieval": retrieval(image, caption, self.gallery)}
+        scores: Json = {"pairs": by_kind(checks), "retrieval": retrieval(image, caption, said, self.gallery)}
         if before is not None and before.image is not None and before.text is not None:
             pairs = (("image", image, before.image), ("text", caption, before.text))
-            scores["retention"] = {name: float((one * two).sum(1).mean()) for name, one, two in pairs}
+            scores["retention"] = {name: float(F.cosine_similarity(one, two).mean()) for name, one, two in pairs}
         return Result(scores, checks, image, caption)
 
     def _checks(self, rows: Sequence["_Row"], cosines: Tensor) -> Iterator[Check]:
@@ -137,18 +139,22 @@ def by_kind(checks: Sequence[Check]) -> Json:
     return {kind: {"accuracy": sum(each) / len(each), "pairs": len(each)} for kind, each in sorted(right.items())}
 
 
-def retrieval(image: Tensor, text: Tensor, gallery: int) -> Json:
+def retrieval(image: Tensor, text: Tensor, captions: Sequence[str], gallery: int) -> Json:
     """Share of photographs whose caption is among the first 1 and 5 of a gallery, and of captions their photograph.
 
     Args:
-        image, text: (N, D), one caption for each photograph. Equal captions count as right for each other's photograph.
+        image, text: (N, D), embeddings of the photographs and of their captions.
+        captions: N; equal ones count as right for each other's photograph. Told by their words: a model that embeds
+            every text alike would else find them all.
         gallery: how many are compared at a time; all, where there are fewer.
     """
     gallery = min(gallery, len(image))
     found: dict[str, list[Tensor]] = defaultdict(list)
+    numbers = {caption: number for number, caption in enumerate(captions)}
+    names = torch.tensor([numbers[caption] for caption in captions])
     for start in range(0, len(image) - gallery + 1, gallery):
-        rows, columns = image[start : start + gallery], text[start : start + gallery]
-        same = (columns @ columns.T) > 1 - 1e-6
+        rows, columns, name = (each[start : start + gallery] for each in (image, text, names))
+        same = name[:, None] == name
         cosines = rows @ columns.T
         found["image_to_text"].append(_rank(cosines, same))
         found["text_to_image"].append(_rank(cosines.T, same))
@@ -166,12 +172,13 @@ def _rank(cosines: Tensor, same: Tensor) -> Tensor:
 
 @dataclass
 class _Row:
-    """A photograph's texts, and the number of its caption among the batch's."""
+    """A photograph's texts, and its caption with its number among the batch's."""
 
     id: str | int
     image: str
     texts: list[tuple[str, list[tuple[str, str]]]]
-    caption: int
+    caption: str
+    number: int
 
 
 class _Checked(Dataset["tuple[Example | Missed, str, str]"]):
@@ -207,7 +214,7 @@ class _Rows:
         if there:
             batch.tokens = torch.cat([batch.tokens, self.collate.tokenizer([caption for _, _, caption in there])])
         rows = []
-        for number, (one, place, _) in enumerate(there):
+        for number, (one, place, caption) in enumerate(there, first):
             texts = [pair for stated in one.stated for pair in stated.texts]
-            rows.append(_Row(one.id, place, texts, first + number))
+            rows.append(_Row(one.id, place, texts, caption, number))
         return batch, rows
