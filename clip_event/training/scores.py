@@ -41,10 +41,10 @@ def evaluate(loaded: Loaded, scenes: Sequence[Scene], pictures: Tensor) -> dict[
     model = cast(Any, loaded.model)
     image = torch.cat([model.encode_image(part, normalize=True) for part in pictures.split(BATCH)])
     caption = _encoded(loaded, [record.caption for record in records])
-    alone = torch.cat([torch.arange(0, len(scenes), 2), torch.arange(1, len(scenes), 2)])
+    halves = [(image[first::2], caption[first::2]) for first in (0, 1)]
     found = {
-        "retrieval": _retrieval(image[alone], caption[alone]),
-        "retrieval with twins": _retrieval(image, caption),
+        "retrieval": _per_cent(torch.cat([_first(*half) for half in halves])),
+        "retrieval with twins": _per_cent(_first(image, caption)),
         "type": _types(loaded, records, image),
     }
     pairs = told(records)
@@ -76,8 +76,8 @@ def _encoded(loaded: Loaded, texts: Sequence[str]) -> Tensor:
     return encode_texts(loaded.model, loaded.tokenizer, texts, batch_size=BATCH)
 
 
-def _retrieval(image: Tensor, caption: Tensor) -> float:
-    """First places in per cent, in whole galleries only, or in the one there is."""
+def _first(image: Tensor, caption: Tensor) -> Tensor:
+    """Which are found in the first place, either way, in whole galleries only, or in the one there is."""
     size = min(GALLERY, len(image))
     galleries = [slice(start, start + size) for start in range(0, len(image) - size + 1, size)]
     hits = []
@@ -85,7 +85,7 @@ def _retrieval(image: Tensor, caption: Tensor) -> float:
         near = image[gallery] @ caption[gallery].T
         right = torch.arange(size)
         hits += [near.argmax(0) == right, near.argmax(1) == right]
-    return _per_cent(torch.cat(hits).float())
+    return torch.cat(hits).float()
 
 
 def _types(loaded: Loaded, records: Sequence[CaptionEvents], image: Tensor) -> float:
