@@ -54,7 +54,7 @@ def demo_tuning(
             "workers": 1,
         },
         "losses": {"local": 0.0, "alignment": 0.0, "retention": 0.0, "gamma": 0.0, "smoothing": 0.0},
-        "optim": {"lr": 1e-3, "batch": 64, "steps": steps, "epochs": 100},
+        "optim": {"lr": 3e-4, "batch": 64, "steps": steps, "epochs": 100},
         "evaluation": {"most": dev, "alphas": [0.5, 1.0]},
     }
     return finetune(parse_config(settings), say=say)
