@@ -8,7 +8,8 @@ CLIP_EVENT_DATA ?= ../shared/data
 .PHONY: demo test reader mini clean
 
 demo: $(READY)
-	$(BIN)/clip-event demo -o demo.html
+	rm -rf build/demo
+	$(BIN)/clip-event demo -o demo.html --tune build/demo
 
 test: $(READY)
 	$(BIN)/ruff check .
