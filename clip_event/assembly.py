@@ -1,12 +1,12 @@
 """From a configuration to all that a training run needs: model, data, losses, and the plan that is printed first."""
 
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -18,6 +18,7 @@ from clip_event.objective import Objective
 from clip_event.order import of_rank, order
 from clip_event.patches import no_patches
 from clip_event.prepare import Progress
+from clip_event.ranks import Place
 from clip_event.sources import Source, open_source
 from clip_event.steps import Encoder
 from clip_event.texts import pad_id
@@ -36,15 +37,6 @@ CHECKED = {"event": 1, "role": 1, "filler": 1}
 BYTES = 4  # of a number in float32
 
 
-@dataclass(frozen=True)
-class Place:
-    """Which process this is, and where it computes."""
-
-    rank: int
-    world: int
-    device: torch.device
-
-
 @dataclass
 class Assembly:
     """All that the loop needs. `start` is the model as it began; the encoders share it and `loaded.model`."""
@@ -59,6 +51,21 @@ class Assembly:
     numbers: list[int]
     validation: Validation
     plan: Json
+
+    def lines(self) -> Iterator[str]:
+        """The plan, for people."""
+        plan = self.plan
+        trainable = ", ".join(f"{tower} {count:,}" for tower, count in plan["trainable"].items())
+        negatives = ", ".join(f"{kind} {count:,}" for kind, count in plan["negatives"].items()) or "none"
+        data = f"{plan['images']:,} photographs, {plan['validation']:,} to check"
+        yield f"{plan['base']} by preset {plan['preset']}: {data}"
+        yield f"an epoch: {plan['texts']:,} texts, negatives {negatives}; trainable: {trainable}"
+        yield (
+            f"{plan['steps']} steps of {plan['batch']} on {plan['processes']} x {plan['device']}; "
+            f"weights and optimizer {plan['memory_mb']:.0f} MB, activations on top"
+        )
+        if self.loaded.full_length:
+            yield f"texts run at full length: {self.loaded.full_length}"
 
 
 def assemble(config: Config, place: Place, progress: Progress | None = None) -> Assembly:

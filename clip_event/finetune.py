@@ -7,7 +7,6 @@ every process runs it; the first one writes.
 
 import json
 import math
-import os
 import signal
 import threading
 import time
@@ -17,16 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import distributed as dist
 from torch import nn
 
-from clip_event.assembly import Assembly, Place, assemble, batches, steps_of
+from clip_event.assembly import Assembly, assemble, batches, steps_of
 from clip_event.batches import Batch
 from clip_event.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from clip_event.config import Config
 from clip_event.metrics import Metrics, metrics
 from clip_event.missing import Missing
 from clip_event.models import EVENT_CONFIG, save
+from clip_event.optimizer import optimizer, share
+from clip_event.ranks import Place, anywhere, placed, wait
 from clip_event.retention import interpolate
 from clip_event.steps import backward
 from clip_event.trainable import check_gradients, merge, training_mode
@@ -59,14 +59,18 @@ def finetune(config: Config, *, resume: bool = False, say: Say = print) -> Path:
         Stopped: after SIGTERM, with a checkpoint written.
         ModelError, InputError, ValueError: see `clip_event.assembly.assemble`.
     """
-    with _placed(config) as place:
+    with placed(config.device) as place:
+        if config.optim.batch % place.world:
+            raise FinetuneError(f"optim.batch={config.optim.batch} cannot be shared evenly by {place.world} processes")
         folder = _folder(config, resume) if place.rank == 0 else Path(config.out)
         assembly = assemble(config, place, _progress(say) if place.rank == 0 else None)
         with metrics(folder if place.rank == 0 else None) as written:
-            _say_plan(assembly, say if place.rank == 0 else _quiet)
+            speak = say if place.rank == 0 else _quiet
+            for line in assembly.lines():
+                speak(line)
             if written and not resume:
                 written.write("plan", **assembly.plan)
-            _Run(config, place, assembly, folder, written, say if place.rank == 0 else _quiet).go(resume)
+            _Run(config, place, assembly, folder, written, speak).go(resume)
         if place.rank == 0:
             _finish(folder)
     return folder
@@ -81,7 +85,7 @@ class _Run:
         self.config, self.place, self.assembly, self.folder = config, place, assembly, folder
         self.written, self.say = written, say
         self.model = assembly.loaded.model
-        self.optimizer = _optimizer(self.model, config)
+        self.optimizer = optimizer(self.model, config.optim)
         self.missing, self.seen = Missing(folder / "missing.jsonl"), 0
         self.each, self.steps = steps_of(config, len(assembly.numbers))
         self.stop = False
@@ -104,7 +108,7 @@ class _Run:
             if self.missing.count:
                 self.written.write("missing", count=self.missing.count, seen=self.seen)
             self._choose(before, step)
-        _wait()
+        wait()
 
     def _epoch(self, epoch: int, step: int) -> int:
         training_mode(self.model)
@@ -117,7 +121,7 @@ class _Run:
             step += 1
             if step % self.config.log_every == 0 or step == self.steps or step == 1:
                 self._log(step, epoch, losses, time.perf_counter() - began)
-            stopping = self._stopping()
+            stopping = anywhere(self.stop, self.place.device)  # all stop after the same step
             if stopping or step % self.config.save_every == 0 or step % self.each == 0:
                 self._save(step)
             if stopping:
@@ -126,7 +130,7 @@ class _Run:
 
     def _step(self, batch: Batch, step: int) -> dict[str, float]:
         config = self.config
-        rate = config.optim.lr * _share(step, self.steps, config.optim.warmup)
+        rate = config.optim.lr * share(step, self.steps, config.optim.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
@@ -180,13 +184,13 @@ class _Run:
             self.say(result.line(f"{when} (step {step})"))
             if self.written:
                 self.written.write("evaluation", step=step, when=when, alpha=None, **result.scores)
-        _wait()
+        wait()
         return result
 
     def _save(self, step: int) -> None:
         if self.place.rank == 0:
             save_checkpoint(self.folder, step, self.model, self.optimizer, self.settings)
-        _wait()
+        wait()
 
     def _choose(self, before: Result | None, step: int) -> None:
         """Weights between the starting and the tuned ones: the best on the negatives that keeps retrieval."""
@@ -219,14 +223,6 @@ class _Run:
         save(self.folder, self.assembly.loaded, config)
         (self.folder / CHECKPOINT).unlink(missing_ok=True)
 
-    def _stopping(self) -> bool:
-        """Whether any process was asked to stop, so that all stop after the same step."""
-        if self.place.world == 1:
-            return self.stop
-        asked = torch.tensor([float(self.stop)], device=self.place.device)
-        dist.all_reduce(asked)
-        return bool(asked)
-
     @contextmanager
     def _stoppable(self) -> Iterator[None]:
         if threading.current_thread() is not threading.main_thread():
@@ -243,25 +239,6 @@ class _Run:
             signal.signal(signal.SIGTERM, old)
 
 
-@contextmanager
-def _placed(config: Config) -> Iterator[Place]:
-    """This process among those that `torchrun` started; alone without it."""
-    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    name = config.device
-    if name == "auto":
-        name = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
-    device = torch.device(name)
-    if config.optim.batch % world:
-        raise FinetuneError(f"optim.batch={config.optim.batch} cannot be shared evenly by {world} processes")
-    if world > 1:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    try:
-        yield Place(rank, world, device)
-    finally:
-        if world > 1:
-            dist.destroy_process_group()
-
-
 def _folder(config: Config, resume: bool) -> Path:
     folder = Path(config.out)
     there = {path.name for path in folder.iterdir()} - {"cache"} if folder.is_dir() else set()
@@ -271,39 +248,6 @@ def _folder(config: Config, resume: bool) -> Path:
     with whole(folder / EVENT_CONFIG) as file:
         json.dump({"settings": config.model_dump()}, file, indent=2)
     return folder
-
-
-def _optimizer(model: nn.Module, config: Config) -> torch.optim.AdamW:
-    """AdamW; vectors and scalars (norms, biases, the logit scale) do not decay."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": config.optim.weight_decay},
-        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    fused = trained[0].device.type == "cuda"
-    return torch.optim.AdamW(groups, lr=config.optim.lr, betas=config.optim.betas, fused=fused)
-
-
-def _share(step: int, steps: int, warmup: float) -> float:
-    """The learning rate at a step as a share of the highest: a line up, then half a cosine down to 0."""
-    rising = round(warmup * steps)
-    if step < rising:
-        return (step + 1) / rising
-    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
-
-
-def _say_plan(assembly: Assembly, say: Say) -> None:
-    plan = assembly.plan
-    trainable = ", ".join(f"{tower} {count:,}" for tower, count in plan["trainable"].items())
-    negatives = ", ".join(f"{kind} {count:,}" for kind, count in plan["negatives"].items()) or "none"
-    say(f"{plan['base']} by preset {plan['preset']}: {plan['images']:,} photographs, {plan['validation']:,} to check")
-    say(f"an epoch: {plan['texts']:,} texts, negatives {negatives}; trainable: {trainable}")
-    say(
-        f"{plan['steps']} steps of {plan['batch']} on {plan['processes']} x {plan['device']}; "
-        f"weights and optimizer {plan['memory_mb']:.0f} MB, activations on top"
-    )
-    if assembly.loaded.full_length:
-        say(f"texts run at full length: {assembly.loaded.full_length}")
 
 
 def _finish(folder: Path) -> None:
@@ -327,8 +271,3 @@ def _progress(say: Say) -> Callable[[str, int], None]:
 
 def _quiet(line: str) -> None:
     """What processes but the first say."""
-
-
-def _wait() -> None:
-    if dist.is_available() and dist.is_initialized():
-        dist.barrier()

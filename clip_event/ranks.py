@@ -1,4 +1,4 @@
-"""Losses over several processes: features of all of them, and means over all their rows.
+"""Several processes as one: which this is, features of all of them, and means over all their rows.
 
 Both keep one rule. The mean over the processes of their losses is the loss of one process with the whole batch, and
 since DDP averages gradients over the processes, so are the gradients. Nothing is scaled by hand, whether every process
@@ -8,6 +8,10 @@ directly, as the logit scale, keeps the rule when DDP averages its gradient with
 Every process has to call these in the same order, with a loss of 0 where it has no rows, and none of them alone.
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -67,3 +71,47 @@ def mean_over_ranks(losses: Tensor, counted: Tensor) -> Tensor:
         dist.all_reduce(number)
     number = number.clamp(min=1) / world_size()
     return losses.masked_fill(~counted, 0).sum() / number
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which process this is, and where it computes."""
+
+    rank: int
+    world: int
+    device: torch.device
+
+
+@contextmanager
+def placed(device: str) -> Iterator[Place]:
+    """This process among those that `torchrun` started, which are connected meanwhile; alone without it.
+
+    Args:
+        device: `auto` for this process's GPU where there is one; else as torch names it.
+    """
+    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    if device == "auto":
+        device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
+    place = Place(rank, world, torch.device(device))
+    if world > 1:
+        dist.init_process_group("nccl" if place.device.type == "cuda" else "gloo")
+    try:
+        yield place
+    finally:
+        if world > 1:
+            dist.destroy_process_group()
+
+
+def wait() -> None:
+    """Until all processes are here."""
+    if world_size() > 1:
+        dist.barrier()
+
+
+def anywhere(flag: bool, device: torch.device) -> bool:
+    """Whether the flag is set in any process."""
+    if world_size() == 1:
+        return flag
+    flags = torch.tensor([float(flag)], device=device)
+    dist.all_reduce(flags)
+    return bool(flags)
