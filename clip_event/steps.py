@@ -8,7 +8,7 @@ passes and in a run that goes on, and another in each step.
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -39,11 +39,14 @@ class Encoder:
 
     def __init__(self, model: nn.Module, pad: int, short: bool, patches: bool, autocast: bool = False) -> None:
         self.model, self.pad, self.short, self.patches, self.autocast = model, pad, short, patches, autocast
+        # what convolutions are fastest with: half as fast again on a CPU
+        cast(nn.Module, model.visual).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def images(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         number = len(images)
         if not number:  # towers reshape no empty batch; of a blank picture nothing is kept, which has gradients of 0
             images = images.new_zeros(1, *images.shape[1:])
+        images = images.to(memory_format=torch.channels_last)
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.autocast):
             pooled, patches = encode_images(self.model, images)
         return pooled[:number], patches[:number] if self.patches and patches is not None else None
