@@ -38,7 +38,7 @@ def tuned(out: Path, model: str, preset: str, seed: int, given: dict[str, Any]) 
                 "workers": given["workers"],
             },
             "optim": {"lr": given["lr"], "batch": given["batch"], "steps": given["steps"], "epochs": 100},
-            "evaluation": {"most": given["checked"], "alphas": [0.5, 0.75, 1.0]},
+            "evaluation": {"most": given["checked"], "alphas": [1.0]},
         }
         finetune(parse_config(settings), resume=(folder / "checkpoint.pt").exists())
     return folder

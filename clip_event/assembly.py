@@ -100,9 +100,8 @@ def assemble(config: Config, place: Place, progress: Progress | None = None) -> 
         raise ValueError(
             f"{config.data.train}: {len(numbers)} records for training, fewer than optim.batch={config.optim.batch}"
         )
-    everything = Describer(
-        confusable, Wanted(config.data.styles, CHECKED, True, seed=1), len(config.data.styles), False
-    )
+    styles = config.evaluation.styles
+    everything = Describer(confusable, Wanted(styles, CHECKED, True, seed=1), len(styles), False)
     checks = Examples(held_out or train, everything, loaded.preprocess_val, size, config.seed)
     workers = config.data.workers
     validation = Validation(checks, checked, collate, config.evaluation.gallery, 64, workers)

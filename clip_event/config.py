@@ -122,9 +122,18 @@ class Evaluation(_Section):
 
     alphas: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
     most: int = Field(default=1000, ge=1, description="photographs")
+    styles: tuple[str, ...] = Field(
+        default=("sentence", "caption"), min_length=1, description="the same for all presets"
+    )
     gallery: int = Field(default=200, ge=2, description="photographs in one retrieval")
     cost: float = Field(default=0.01, ge=0, description="points of retrieval that alpha may cost")
     cases: int = Field(default=24, ge=0)
+
+    @model_validator(mode="after")
+    def _known(self) -> "Evaluation":
+        if strange := [name for name in self.styles if name not in STYLES]:
+            raise ValueError(f"{strange[0]!r} is no style; {_near(strange[0], list(STYLES))}")
+        return self
 
 
 class Config(_Section):

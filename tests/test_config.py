@@ -20,6 +20,7 @@ OTHER = {
     "data.ontology": "open",
     "data.held_out": 0.25,
     "data.styles": ["short", "type"],
+    "evaluation.styles": ("short",),
     "data.negatives": {"rotate": 4},
     "losses.kinds": {"role": 2.5},
     "losses.gamma": 3.5,
