@@ -9,6 +9,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_describe import NEWS, stated
 from worlds import LEMMA, ROLES, ontologies, ontology_of, statements, told, worlds
 
 import templates
@@ -251,3 +252,63 @@ def test_the_head_of_a_plural_is_its_word_as_the_groups_write_it(pair):
 def test_peacekeepers_are_not_replaced_by_soldiers_nor_a_cameraman_by_a_journalist():
     assert replaced("peacekeepers", ["soldiers", "farmers"]) == {"farmers"}
     assert replaced("cameraman", ["journalist", "farmer"]) == {"farmer"}
+
+
+def found(kind: str, marked: str, event_type: str, others: tuple[str, ...] = ()) -> list:
+    """Negatives of a marked caption by 40 draws, in a corpus of it, of others of its type, and of two more types."""
+    true = stated(marked, event_type)
+    more = [stated("(Pilots|Participant|person) <meet>.", "Contact:Meet")]
+    more += [stated("(Pilots|Participant|person) <celebrate>.", "Life:Celebrate")]
+    corpus = Corpus([true, *more, *(stated(other, event_type) for other in others)])
+    world = World(Confusable(NEWS, corpus))
+    made = (KINDS[kind](true, Random(seed), world) for seed in range(40))
+    return [one for one in made if one]
+
+
+def test_nobody_meets_alone_in_a_negative():
+    one = found("event", "A (nurse|Attacker|person) <fights> in Kyiv.", "Conflict:Attack")
+    several = found("event", "(Nurses|Attacker|person) <fight> in Kyiv.", "Conflict:Attack")
+    assert one
+    assert "Contact:Meet" not in {wrong.template.name for wrong in one}
+    assert "Contact:Meet" in {wrong.template.name for wrong in several}
+
+
+@pytest.mark.parametrize(("verb", "swapped"), [("attack", True), ("clash with", False), ("battle", False)])
+def test_what_both_sides_do_is_exchanged_between_none(verb, swapped):
+    marked = f"(Police|Attacker|person) <{verb.split()[0]}> {' '.join(verb.split()[1:])} (miners|Target|person)."
+    assert bool(found("role", marked, "Conflict:Attack")) is swapped
+
+
+def test_a_caption_of_a_clash_is_not_edited_but_its_event_is_exchanged():
+    marked = "(Police|Police|person) clash with (miners|Demonstrator|person) during a <protest>."
+    made = found("role", marked, "Conflict:Demonstrate")
+    assert made
+    assert {one.edits for one in made} == {None}
+
+
+def test_a_protester_takes_nobodys_place_in_a_protest():
+    others = ("(Protesters|Demonstrator|person) <march>.", "(Bakers|Demonstrator|person) <march>.")
+    made = found("filler", "(Miners|Demonstrator|person) <march>.", "Conflict:Demonstrate", others)
+    assert {one.of("Demonstrator")[0].phrase.text for one in made} == {"bakers"}
+
+
+def test_a_crowd_of_people_is_said_to_do_nothing_else():
+    assert not found("event", "(People|Attacker|person) <fight> in Kyiv.", "Conflict:Attack")
+    assert found("event", "(Miners|Attacker|person) <fight> in Kyiv.", "Conflict:Attack")
+
+
+@pytest.mark.parametrize(
+    ("marked", "edited"),
+    [
+        ("Police <arrest> (Ann Lee|Person|person) in Kyiv.", True),
+        ("Police <arrest> retired general (Ann Lee|Person|person) in Kyiv.", False),
+        ("Police <arrest> (Ann Lee|Person|person), a former judge, in Kyiv.", False),
+        ("Police <arrest> (Ann Lee|Person|person) after her speech.", False),
+        ("Police <arrest> (Ann Lee|Person|person) of Kyiv.", False),
+    ],
+)
+def test_who_is_named_with_more_is_not_replaced_in_the_caption(marked, edited):
+    others = ("Police <arrest> (Tom Fox|Person|person).",)
+    made = found("filler", marked, "Justice:Arrest-Jail", others)
+    assert made
+    assert all((one.edits is not None) is edited for one in made)
