@@ -135,7 +135,9 @@ class _Words(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.table = torch.nn.Embedding(6000, 16)
+        vectors = torch.randn(6000, 64, generator=torch.Generator().manual_seed(0))
+        self.table = torch.nn.Embedding.from_pretrained(vectors, padding_idx=0)
+        self.table.weight.data[0] = 0  # padding would drown the words
 
     def encode_text(self, tokens, normalize=False):
         return F.normalize(self.table(tokens).sum(1), dim=-1)
