@@ -126,7 +126,7 @@ def assemble(config: Config, place: Place, progress: Progress | None = None) -> 
 def batches(assembly: Assembly, config: Config, place: Place, epoch: int, first: int) -> "DataLoader[Any]":
     """This process's part of an epoch's batches, from number `first` on; an incomplete last one is left out."""
     size = config.optim.batch
-    shuffled = [assembly.numbers[place_] for place_ in order(len(assembly.numbers), epoch, config.seed)]
+    shuffled = [assembly.numbers[drawn] for drawn in order(len(assembly.numbers), epoch, config.seed)]
     cut = [shuffled[start : start + size] for start in range(0, len(shuffled) - size + 1, size)][first:]
     mine = [[(epoch, number) for number in of_rank(batch, place.rank, place.world)] for batch in cut]
     return DataLoader(
@@ -171,7 +171,8 @@ def _numbers(config: Config, train: Source, held_out: Source | None) -> tuple[li
 def _confusable(config: Config, train: Source) -> Confusable:
     """Types and fillers counted over the training data; descriptions have their negatives already."""
     ontology = None if config.data.ontology == "open" else read_ontology(config.data.ontology)
-    records = (train.record(number) for number in range(len(train)))
+    counted = 0 if train.kind == "descriptions" else len(train)
+    records = (train.record(number) for number in range(counted))
     events = ((r, event) for r in records if isinstance(r, CaptionEvents) for event in r.events)
     return Confusable(ontology, Corpus(statement(record, event, ontology) for record, event in events))
 

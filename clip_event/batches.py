@@ -153,12 +153,15 @@ class Examples(torch.utils.data.Dataset["Example | Missed"]):
 
     def __getitem__(self, place: tuple[int, int]) -> Example | Missed:
         epoch, number = place
-        item = self.source[number]
+        return self.of(self.source[number], epoch)
+
+    def of(self, item: Item, epoch: int) -> Example | Missed:
+        """The example of a record that is read already."""
         picture = load(item.picture, self.size, item.place)
         if isinstance(picture, PictureError):
             return Missed(item.id, picture)
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(hashed(self.seed, epoch, number))
+            torch.default_generator.manual_seed(hashed(self.seed, epoch, item.number))
             image = self.transform(picture)
         return Example(item.id, image, self.describer(item, epoch))
 

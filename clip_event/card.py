@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import ModelCardData
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from clip_event.history import Run, leaves, read_run, said
 from clip_event.report import figures, percent, signed, title
+from clip_event.sealed import engine
 from templates.whole import whole
 
 TAGS = ["clip", "open_clip", "event-extraction", "semantic-roles", "news"]
@@ -36,14 +36,7 @@ def card(folder: Path) -> Path:
 
 def render_card(run: Run, folder: Path) -> str:
     """The card as Markdown with its front matter."""
-    environment = Environment(
-        loader=PackageLoader("clip_event", "."),
-        autoescape=False,
-        finalize=plain,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = engine(autoescape=False, finalize=plain, keep_trailing_newline=True)
     environment.filters |= {"percent": percent, "signed": signed, "said": said}
     body = environment.get_template("card.md").render(
         title=title(folder),

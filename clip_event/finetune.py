@@ -22,10 +22,11 @@ from clip_event.assembly import Assembly, assemble, batches, steps_of
 from clip_event.batches import Batch
 from clip_event.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from clip_event.config import Config
+from clip_event.history import EVENT_CONFIG
 from clip_event.metrics import Metrics, metrics
 from clip_event.missing import Missing
-from clip_event.models import EVENT_CONFIG, save
-from clip_event.optimizer import optimizer, share
+from clip_event.models import save
+from clip_event.optimizer import LARGEST_SCALE, optimizer, share
 from clip_event.ranks import Place, anywhere, placed, wait
 from clip_event.retention import interpolate
 from clip_event.steps import backward
@@ -34,7 +35,6 @@ from clip_event.validation import Result, hardest
 from templates.whole import whole
 
 Say = Callable[[str], None]
-LARGEST_SCALE = math.log(100)
 
 
 class FinetuneError(ValueError):

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import from_json
 
 METRICS = "metrics.jsonl"
-SETTINGS = "event_config.json"
+EVENT_CONFIG = "event_config.json"
 Z95 = 1.959963984540054  # 97.5 % point of the normal distribution
 LEAVES = 60  # a setting that holds more values than this is counted, not shown
 
@@ -217,7 +217,7 @@ def read_run(folder: Path) -> Run:
     if bad:
         more = f" and {len(bad) - 5:,} more" if len(bad) > 5 else ""
         run.unread.append(f"Lines of {METRICS} that cannot be read are left out: {', '.join(map(str, bad[:5]))}{more}.")
-    run.settings = _settings(folder / SETTINGS, run.unread)
+    run.settings = _settings(folder / EVENT_CONFIG, run.unread)
     return run
 
 
@@ -256,11 +256,11 @@ def _settings(path: Path, unread: list[str]) -> dict[str, Any]:
     try:
         found = from_json(path.read_bytes())
     except (OSError, ValueError) as error:
-        unread.append(f"{SETTINGS} cannot be read: {error.strerror if isinstance(error, OSError) else error}.")
+        unread.append(f"{EVENT_CONFIG} cannot be read: {error.strerror if isinstance(error, OSError) else error}.")
         return {}
     if isinstance(found, dict):
         return found
-    unread.append(f"{SETTINGS} cannot be read: found a {type(found).__name__}, expected an object.")
+    unread.append(f"{EVENT_CONFIG} cannot be read: found a {type(found).__name__}, expected an object.")
     return {}
 
 
@@ -271,7 +271,7 @@ def leaves(values: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
         name = f"{above}{key}"
         if isinstance(value, Mapping) and value:
             inner = leaves(value, f"{name}.")
-            rows += inner if len(inner) <= LEAVES else [(name, f"{len(inner):,} values, see {SETTINGS}")]
+            rows += inner if len(inner) <= LEAVES else [(name, f"{len(inner):,} values, see {EVENT_CONFIG}")]
         else:
             rows.append((name, said(value)))
     return rows

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-METRICS = "metrics.jsonl"
+from clip_event.history import METRICS
 
 
 class Metrics:

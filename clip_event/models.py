@@ -18,13 +18,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from clip_event._open_clip import open_clip
+from clip_event.history import EVENT_CONFIG
 from clip_event.texts import Tokenizer, full_length
 
 PRECISIONS = ("fp32", "bf16", "fp16", "pure_bf16", "pure_fp16")
 CONFIG = open_clip.constants.HF_CONFIG_NAME
 WEIGHTS = open_clip.constants.HF_SAFE_WEIGHTS_NAME
 OLD_WEIGHTS = open_clip.constants.HF_WEIGHTS_NAME
-EVENT_CONFIG = "event_config.json"
 MINI = Path(__file__).parent / "mini"  # see its MODEL_CARD.md
 TIMEOUT = 5.0  # seconds that the hub has for its first answer
 

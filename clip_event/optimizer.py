@@ -7,6 +7,9 @@ from torch import nn
 
 from clip_event.config import Optim
 
+LARGEST_SCALE = math.log(100)
+"""Of the logit scale's logarithm, after Radford et al. (2021)."""
+
 
 def optimizer(model: nn.Module, optim: Optim) -> torch.optim.AdamW:
     """AdamW; vectors and scalars (norms, biases, the logit scale) do not decay."""
@@ -24,4 +27,4 @@ def share(step: int, steps: int, warmup: float) -> float:
     rising = round(warmup * steps)
     if step < rising:
         return (step + 1) / rising
-    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+    return (1 + math.cos(math.pi * ((step - rising) / max(1, steps - rising)))) / 2

@@ -4,17 +4,13 @@ Captions are untrusted. Every value is escaped by the template engine, the page 
 lets the browser run none and load nothing.
 """
 
-import base64
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
+from clip_event.sealed import engine, sealed
 from templates.events import to_graph
 from templates.whole import whole
 
@@ -70,14 +66,10 @@ def write_page(path: str | Path, records: Sequence[dict[str, Any]], title: str) 
 
 def render_page(records: Sequence[dict[str, Any]], title: str) -> str:
     """The page as HTML."""
-    environment = Environment(
-        loader=PackageLoader("clip_event", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    style = environment.get_template("page.css").render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    environment = engine(autoescape=True)
     cards = [{"record": record, "marks": list(marks(record)), "graph": graph(record)} for record in records]
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return environment.get_template("page.html").render(cards=cards, title=title, style=Markup(style), policy=policy)
+    page = environment.get_template("page.html")
+    return page.render(cards=cards, title=title, **sealed(environment, "page.css"))
 
 
 def marks(record: dict[str, Any]) -> Iterator[Mark]:

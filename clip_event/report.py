@@ -5,7 +5,6 @@ lets the browser run none and load nothing but the pictures inside it.
 """
 
 import base64
-import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,12 +12,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from PIL import Image
 
 from clip_event import charts
 from clip_event.history import Case, Run, leaves, read_run, said
+from clip_event.sealed import engine, sealed
 from templates.whole import whole
 
 THUMBNAIL = 160
@@ -69,22 +67,12 @@ def report(folder: Path) -> Path:
 
 def render_report(run: Run, folder: Path) -> str:
     """The page as HTML; pictures are looked for in the folder and beside the data."""
-    environment = Environment(
-        loader=PackageLoader("clip_event", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = engine(autoescape=True, lstrip_blocks=True)
     environment.filters |= {"percent": percent, "signed": signed, "said": said}
-    style = environment.get_template("report.css").render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     before, after = run.before, run.after
     return environment.get_template("report.html").render(
         title=title(folder),
-        style=Markup(style),
-        policy=policy,
+        **sealed(environment, "report.css", pictures=True),
         run=run,
         figures=list(figures(run)),
         curves=list(curves(run)),

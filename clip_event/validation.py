@@ -189,9 +189,8 @@ class _Checked(Dataset["tuple[Example | Missed, str, str]"]):
         return len(self.numbers)
 
     def __getitem__(self, place: int) -> tuple[Example | Missed, str, str]:
-        number = self.numbers[place]
-        item = self.examples.source[number]
-        return self.examples[0, number], item.place, caption_of(item)
+        item = self.examples.source[self.numbers[place]]
+        return self.examples.of(item, 0), item.place, caption_of(item)
 
 
 def caption_of(item: Item) -> str:

@@ -37,14 +37,14 @@ def declare_missing_operators() -> bool:
     Returns:
         True where they were declared, False on a healthy install, where nothing is done.
     """
-    import torch
+    from torch import library
 
     if _declared:
         return True
     if library_loads():
         return False
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    operators = library.Library("torchvision", "FRAGMENT")
     for schema in MISSING:
-        library.define(schema)
-    _declared.append(library)
+        operators.define(schema)
+    _declared.append(operators)
     return True

@@ -53,7 +53,9 @@ def test_beside_a_library_that_does_not_load_its_operators_are_declared_once(tmp
 
 def test_the_declared_operator_can_be_registered_as_torchvision_does(tmp_path):
     (fake(tmp_path) / "_C.so").write_bytes(b"no library")
-    code = DECLARE + "torch.library.register_fake('torchvision::nms')(lambda dets, scores, iou: dets); print('done')"
+    code = DECLARE + "from torch import library; "
+    code += "library.register_fake('torchvision::nms')(lambda dets, scores, iou: dets); "
+    code += "print('done')"
     assert python(code, tmp_path) == "done"
 
 

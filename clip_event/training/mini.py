@@ -6,7 +6,6 @@ fine-tuning adds can be told from what it finds. Each epoch says every scene in 
 
 import argparse
 import json
-import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -19,8 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clip_event.config import Optim
 from clip_event.losses import contrastive_loss
 from clip_event.models import CONFIG, MINI, Loaded, load, save
+from clip_event.optimizer import LARGEST_SCALE, optimizer, share
 from clip_event.scenes import Scene, draw, plan
 from clip_event.scenes.captions import tell
 from clip_event.texts import encode_tokens, pad_id
@@ -44,7 +45,6 @@ MODEL: dict[str, Any] = {
 }
 PREPROCESS: dict[str, Any] = {"mean": [0.5] * 3, "std": [0.25] * 3, "interpolation": "bilinear"}
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
-LARGEST_SCALE = math.log(100)
 
 Report = Callable[[str], None]
 
@@ -96,26 +96,23 @@ def pixels(pictures: Tensor) -> Tensor:
 def train(loaded: Loaded, scenes: list[Scene], pictures: Tensor, settings: Settings, report: Report = print) -> None:
     """Train in place, on one thread or several; the same settings give the same weights on the same machine."""
     model = cast(Any, loaded.model)
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=settings.lr, betas=(0.9, 0.98))
+    adamw = optimizer(model, Optim(lr=settings.lr, weight_decay=settings.weight_decay))
     chance = torch.Generator().manual_seed(settings.seed)
     pad, start, seen = pad_id(loaded.tokenizer), time.monotonic(), 0.0
     model.train()
     for step, (rows, texts) in enumerate(_batches(scenes, settings, chance)):
-        for group in optimizer.param_groups:
-            group["lr"] = settings.lr * _share(step, settings)
+        for group in adamw.param_groups:
+            group["lr"] = settings.lr * share(step, settings.steps, settings.warmup / settings.steps)
         images = pixels(pictures[rows])
         mirrored = torch.rand(len(rows), generator=chance) < 0.5
         images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
         image = model.encode_image(images.to(memory_format=torch.channels_last), normalize=True)
         text = encode_tokens(model, loaded.tokenizer(texts), pad)
         loss = contrastive_loss(image, text, model.logit_scale.exp(), torch.eye(len(rows)))
-        optimizer.zero_grad()
+        adamw.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
-        optimizer.step()
+        adamw.step()
         model.logit_scale.data.clamp_(0, LARGEST_SCALE)
         seen += float(loss.detach())
         if (step + 1) % 50 == 0:
@@ -134,14 +131,6 @@ def _batches(scenes: list[Scene], settings: Settings, chance: torch.Generator) -
         # a scene's seed is only its source of chance: what it shows stands in its other fields
         said = [replace(scenes[row], seed=settings.seed + epoch) for row in rows.tolist()]
         yield rows, [tell(scene).text for scene in said]
-
-
-def _share(step: int, settings: Settings) -> float:
-    """Of the learning rate: linear warm-up, then half a cosine."""
-    if step < settings.warmup:
-        return (step + 1) / settings.warmup
-    done = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
-    return (1 + math.cos(math.pi * done)) / 2
 
 
 def make_mini(out: str | Path, settings: Settings, held_out: int = 1000, report: Report = print) -> dict[str, float]:
