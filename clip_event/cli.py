@@ -1,15 +1,13 @@
 """The command line: parses, calls a plain function of the same name, prints what it returns."""
 
-import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from clip_event import __version__
+from clip_event.cli_evaluate import evaluate_app
+from clip_event.plain_errors import plain_errors
 
 app = typer.Typer(
     help="Who did what to whom in a news photograph.",
@@ -20,7 +18,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 ontology_app = typer.Typer(help="Look at ontologies and check your own.", no_args_is_help=True)
-evaluate_app = typer.Typer(help="Measure against gold.", no_args_is_help=True)
 app.add_typer(ontology_app, name="ontology")
 app.add_typer(evaluate_app, name="evaluate")
 
@@ -40,22 +37,6 @@ def main(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     """Who did what to whom in a news photograph."""
-
-
-@contextmanager
-def _plain_errors(hint: str = "") -> Iterator[None]:
-    """What a user can mend is one line on standard error and exit status 1 or 2, never a traceback."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        typer.echo(f"interrupted{hint}", err=True)
-        raise typer.Exit(130) from None
-    except BrokenPipeError:
-        sys.stderr.close()
-        raise typer.Exit(1) from None
-    except (ValueError, OSError) as error:
-        typer.echo(f"clip-event: {error}", err=True)
-        raise typer.Exit(1) from None
 
 
 @app.command()
@@ -79,7 +60,7 @@ def extract(
     from clip_event import terminal
     from extraction.files import extract as run
 
-    with _plain_errors("; run it again with --resume to go on where it stopped"), terminal.progress(source) as step:
+    with plain_errors("; run it again with --resume to go on where it stopped"), terminal.progress(source) as step:
         summary = run(
             source,
             out,
@@ -123,7 +104,7 @@ def describe(
     from clip_event.descriptions import describe as run
     from templates.pairs import Wanted
 
-    with _plain_errors(), terminal.progress(source) as step:
+    with plain_errors(), terminal.progress(source) as step:
         numbers = _numbers(negatives)
         wanted = Wanted(tuple(filter(None, styles.split(","))), numbers, salient_only, epoch, seed)
         result = run(
@@ -165,7 +146,7 @@ def scenes(
     from clip_event import terminal
     from clip_event.scenes import scenes as run
 
-    with _plain_errors(), terminal.progress(str(out), "drawing") as step:
+    with plain_errors(), terminal.progress(str(out), "drawing") as step:
         run(out, count, seed=seed, split=split, size=size, instruments=instruments, progress=step)
         typer.echo(f"{out}: {count:,} scenes", err=True)
 
@@ -188,7 +169,7 @@ def finetune(
     from clip_event.finetune import Stopped
     from clip_event.finetune import finetune as run
 
-    with _plain_errors(hint="; go on with --resume"):
+    with plain_errors(hint="; go on with --resume"):
         try:
             folder = run(read_config(config, settings or ()), resume=resume, say=_say)
         except Stopped as stopped:
@@ -205,7 +186,7 @@ def ontology_check(file: Annotated[str, typer.Argument(help="TOML or JSON ontolo
     """
     from templates import read_ontology
 
-    with _plain_errors():
+    with plain_errors():
         found = read_ontology(file)
         roles = sum(len(event.roles) for event in found.events.values())
         typer.echo(f"{file}: ok, {len(found.events)} types, {roles} roles")
@@ -223,32 +204,8 @@ def ontology_show(
     from clip_event import terminal
     from templates import read_ontology
 
-    with _plain_errors():
+    with plain_errors():
         terminal.ontology(read_ontology(file), type_)
-
-
-@evaluate_app.command("extraction")
-def evaluate_extraction(
-    predicted: Annotated[Path, typer.Argument(metavar="PRED", help="events.jsonl as `extract` writes it.")],
-    gold: Annotated[Path, typer.Argument(metavar="GOLD", help="events.jsonl with gold events.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """Score triggers and arguments against gold, overall and by type, with 95 % bootstrap intervals.
-
-    A trigger counts when its type is right and its span overlaps gold's; an argument when event type and role are
-    right and its head, its last word, lies inside gold's span. Records are paired by id, else by caption.
-
-    Example: `clip-event evaluate extraction events.jsonl gold.jsonl`
-    """
-    from clip_event import terminal
-    from extraction.scoring import score_files
-
-    with _plain_errors():
-        result = score_files(predicted, gold)
-        if as_json:
-            typer.echo(json.dumps(result, ensure_ascii=False))
-        else:
-            terminal.scores(result)
 
 
 @app.command("train-reader")
@@ -269,7 +226,7 @@ def train_reader(
     """
     from extraction.training.recipe import train_on
 
-    with _plain_errors():
+    with plain_errors():
         train_on(files, out, ontology=ontology, start=start, epochs=epochs, seed=seed, dev=dev, report=_say)
         typer.echo(f"{out}: reader written", err=True)
 
@@ -291,7 +248,7 @@ def demo(
     from clip_event.demo import demo as run
     from clip_event.demo import demo_tuning
 
-    with _plain_errors():
+    with plain_errors():
         records = run(out, source=source, ontology=ontology)
         terminal.events(records)
         typer.echo(f"{out}: the same with highlights and graphs, for a browser", err=True)

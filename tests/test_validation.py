@@ -98,9 +98,9 @@ class Held:
             for number, one in enumerate(given)
         ]
 
-    def __getitem__(self, place: tuple[int, int]) -> Example | Missed:
-        assert place[0] == 0  # the same texts in every pass
-        return self.given[place[1]]
+    def of(self, item: Item, epoch: int) -> Example | Missed:
+        assert epoch == 0  # the same texts in every pass
+        return self.given[item.number]
 
 
 def held() -> Held:

@@ -1,0 +1,86 @@
+"""The photographs of a protocol, each embedded once."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from clip_event.missing import MissingPictures
+from clip_event.model import ClipEvent
+from clip_event.pictures import PictureError, place
+from clip_event.stream import stream
+
+TOO_MANY = 0.05
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """Embedded photographs by name.
+
+    Attributes:
+        row: name to its row; names of missing photographs are not in it.
+        image: (rows, D), unit length.
+        missed: name to why it could not be read.
+    """
+
+    row: dict[str, int]
+    image: Tensor
+    missed: dict[str, str]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.row
+
+    def __getitem__(self, name: str) -> Tensor:
+        """(D,)"""
+        return self.image[self.row[name]]
+
+
+def photographs(
+    model: ClipEvent,
+    names: Iterable[str],
+    root: str | Path,
+    *,
+    batch_size: int = 64,
+    workers: int = 2,
+    progress: Callable[[int], None] | None = None,
+) -> Photographs:
+    """Embed what a benchmark's files name; a name that comes again is read once.
+
+    Args:
+        names: paths relative to `root`.
+        root: the folder that nothing outside of is read.
+        progress: called with how many are done.
+
+    Raises:
+        MissingPictures: 5 % or more cannot be read: a figure over the rest would not be the benchmark's.
+        FileNotFoundError: there is no such folder.
+    """
+    if not Path(root).is_dir():
+        raise FileNotFoundError(f"{root}: no such folder of photographs")
+    row: dict[str, int] = {}
+    missed: dict[str, str] = {}
+    parts = [torch.zeros(0, model.loaded.config["embed_dim"])]
+    for seen in stream(model, _found(dict.fromkeys(names), Path(root)), batch_size=batch_size, workers=workers):
+        row |= {name: len(row) + number for number, name in enumerate(seen.keys)}
+        missed |= {name: error.reason for name, error in seen.missed}
+        parts.append(seen.image)
+        if progress:
+            progress(len(row) + len(missed))
+    if len(missed) >= TOO_MANY * (len(row) + len(missed)) and missed:
+        first = "".join(f"\n  {name}: {reason}" for name, reason in list(missed.items())[:SHOWN])
+        raise MissingPictures(
+            f"{len(missed):,} of {len(row) + len(missed):,} photographs cannot be read from {root}, expected less than "
+            f"{TOO_MANY:.0%}; is it the right folder? The first:{first}"
+        )
+    return Photographs(row, torch.cat(parts), missed)
+
+
+def _found(names: Iterable[str], root: Path) -> Iterator[tuple[str, Path | PictureError]]:
+    for name in names:
+        try:
+            yield name, place(name, root, root)
+        except PictureError as error:
+            yield name, error

@@ -1,0 +1,147 @@
+"""`ClipEvent`: a model that is asked who did what to whom in a photograph."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from clip_event.models import Loaded, load
+from clip_event.patches import encode_images
+from clip_event.stream import Picture, stream
+from clip_event.texts import encode_texts
+from extraction.extractor import pick_device
+from templates.describe import describe
+from templates.events import Event
+from templates.ontology import Ontology
+from templates.supposed import supposed
+
+
+class ClipEvent:
+    """An open_clip model with what is asked of it: embeddings, scores, event types, roles, places.
+
+    Args:
+        loaded: see `clip_event.models.load`.
+        name: what it was loaded by.
+        device: where the model is.
+
+    Example:
+        >>> model = ClipEvent.load("mini")
+        >>> model.encode_texts(["Police arrest a man."]).shape
+        torch.Size([1, 128])
+    """
+
+    def __init__(self, loaded: Loaded, name: str, device: torch.device) -> None:
+        self.loaded, self.name, self.device = loaded, name, device
+
+    @classmethod
+    def load(cls, name: str = "mini", *, device: str = "auto", precision: str = "fp32") -> "ClipEvent":
+        """Load a model by name.
+
+        Args:
+            name: `mini`, a tuned folder, `ViT-B-32/laion2b_s34b_b79k`, `hf-hub:owner/name`; see `models.load`.
+            device: `auto` (a GPU where there is one), `cpu`, `cuda`, ...
+            precision: of the weights, see `models.PRECISIONS`.
+
+        Raises:
+            ModelError: there is no such model, or it cannot be had.
+            ValueError: the device cannot be used.
+        """
+        where = pick_device(device)
+        return cls(load(name, where, precision), name, where)
+
+    @property
+    def scale(self) -> float:
+        """What the model multiplies cosines with before a softmax, as it was trained."""
+        return math.exp(float(cast(Any, self.loaded.model).logit_scale.detach()))
+
+    @property
+    def side(self) -> int:
+        """The longer side of the image that the model takes, in pixels."""
+        size = cast(Any, self.loaded.model).visual.image_size
+        return int(max(size) if isinstance(size, tuple | list) else size)
+
+    @cached_property
+    def text_fingerprint(self) -> str:
+        """Names the text tower by its weights and tokenizer settings, so that text embeddings can be kept on disk."""
+        digest = blake2b(digest_size=16)
+        digest.update(repr(sorted(self.loaded.config["text_cfg"].items())).encode())
+        for name, tensor in sorted(cast(Any, self.loaded.model).state_dict().items()):
+            if not name.startswith("visual."):
+                words = tensor.detach().cpu().flatten().view(torch.uint8)
+                whole = words[: len(words) // 4 * 4].view(torch.int32).long()
+                # sums of whole numbers do not hang on the order or the threads that add them
+                digest.update(f"{name} {tuple(tensor.shape)} {int(whole.sum())} {int((whole * whole).sum())}".encode())
+        return digest.hexdigest()
+
+    @torch.inference_mode()
+    def encode_texts(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
+        """Embeddings (texts, D) of unit length, on the CPU in float32."""
+        if not texts:
+            return torch.zeros(0, self.loaded.config["embed_dim"])
+        short = self.loaded.full_length is None
+        found = encode_texts(self.loaded.model, self.loaded.tokenizer, texts, short=short, batch_size=batch_size)
+        return found.float().cpu()
+
+    @torch.inference_mode()
+    def see(self, pixels: Tensor, patches: bool = False) -> tuple[Tensor, Tensor | None]:
+        """Embeddings of images as `preprocess_val` gives them, and of their patches where those are asked for.
+
+        Args:
+            pixels: (images, 3, height, width).
+
+        Returns:
+            (images, D), and (images, patches, D) or None; of unit length, on the CPU in float32.
+        """
+        if not len(pixels):
+            return torch.zeros(0, self.loaded.config["embed_dim"]), None
+        model = cast(Any, self.loaded.model)
+        pixels = pixels.to(self.device, next(model.visual.parameters()).dtype).to(memory_format=torch.channels_last)
+        if not patches:
+            return model.encode_image(pixels, normalize=True).float().cpu(), None
+        image, parts = encode_images(model, pixels)
+        return image.float().cpu(), None if parts is None else parts.float().cpu()
+
+    def encode_images(self, pictures: Iterable[Picture], *, batch_size: int = 64, workers: int = 2) -> Tensor:
+        """Embeddings (pictures, D) of paths, files' contents or PIL images.
+
+        Raises:
+            PictureError: the first picture that cannot be read. `clip_event.stream` goes on instead.
+        """
+        parts = [torch.zeros(0, self.loaded.config["embed_dim"])]
+        for seen in stream(self, enumerate(pictures), batch_size=batch_size, workers=workers):
+            if seen.missed:
+                raise seen.missed[0][1]
+            parts.append(seen.image)
+        return torch.cat(parts)
+
+
+Told = Event | Mapping[str, Any] | str
+"""An event to be scored: as extracted; as `{"type": ..., "arguments": [{"role": ..., "text": ...}]}`, of which
+`{"type": ..., "Agent": "police"}` is the short form; or a text, which is taken as it is."""
+
+
+def say(event: Told, ontology: Ontology | None, style: str = "sentence") -> str:
+    """The text that an event is scored by.
+
+    Raises:
+        UnsayableError: a type or role that the ontology does not have.
+        ValueError: a mapping without a type, or an unknown style.
+    """
+    if isinstance(event, str):
+        return event
+    if isinstance(event, Event):
+        event = event.model_dump()
+    if not isinstance(kind := event.get("type"), str):
+        raise ValueError(f"event: found {dict(event)!r}, expected a type and arguments, as in the records of extract")
+    fillers = [(a["role"], a["text"]) for a in event.get("arguments", ())]
+    entities = [a.get("entity") for a in event.get("arguments", ())]
+    if "arguments" not in event:
+        fillers = [(role, text) for role, text in event.items() if role != "type"]
+    said = describe(supposed(kind, fillers, ontology, entities), style)
+    if said is None:
+        raise ValueError(f"style {style!r} has no words for an event without a caption; take sentence, short or type")
+    return said.text

@@ -1,0 +1,102 @@
+"""Photographs of any number through a model: decoded by threads while the model works, in batches, in order.
+
+Threads and not processes: decoding and resizing leave Python's lock, nothing is copied between processes, and whatever
+names the photographs may be read as it comes, from a folder of millions or from standard input.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from clip_event.pictures import PictureError, read
+
+if TYPE_CHECKING:
+    from clip_event.model import ClipEvent
+
+Picture = Path | str | bytes | Image.Image
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True)
+class Seen(Generic[Key]):
+    """A batch of photographs.
+
+    Attributes:
+        keys: of those that could be read, in the order given.
+        image: (len(keys), D), unit length, on the CPU.
+        patches: (len(keys), P, D), where they were asked for and the tower gives them.
+        missed: those that could not be read, and why.
+    """
+
+    keys: list[Key]
+    image: Tensor
+    patches: Tensor | None
+    missed: list[tuple[Key, PictureError]]
+
+
+def stream(
+    model: "ClipEvent",
+    pictures: Iterable[tuple[Key, Picture | PictureError]],
+    *,
+    batch_size: int = 64,
+    workers: int = 2,
+    patches: bool = False,
+) -> Iterator[Seen[Key]]:
+    """Embed photographs as they come; of those read ahead at most two batches are in memory.
+
+    Args:
+        pictures: a key of the caller's, with a path, a file's content, a PIL image, or why there is none.
+        workers: threads that decode.
+    """
+    given = iter(pictures)
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+
+        def begin() -> list[tuple[Key, "Future[Prepared]"]]:
+            return [(key, pool.submit(prepare, model, one)) for key, one in islice(given, batch_size)]
+
+        ahead = deque([begin()])
+        try:
+            while batch := ahead.popleft():
+                ahead.append(begin())
+                yield _seen(model, batch, patches)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+Prepared = Tensor | PictureError
+
+
+def prepare(model: "ClipEvent", picture: Picture | PictureError) -> Prepared:
+    """One photograph as the model takes it, (3, height, width) or why it cannot be."""
+    if isinstance(picture, PictureError):
+        return picture
+    try:
+        if not isinstance(picture, Image.Image):
+            picture = read(Path(picture) if isinstance(picture, str) else picture, model.side)
+        elif picture.mode != "RGB":
+            picture = picture.convert("RGB")
+    except PictureError as error:
+        return error
+    return model.loaded.preprocess_val(picture)
+
+
+def _seen(model: "ClipEvent", batch: "list[tuple[Key, Future[Prepared]]]", patches: bool) -> Seen[Key]:
+    keys, images, missed = [], [], []
+    for key, future in batch:
+        found = future.result()
+        if isinstance(found, PictureError):
+            missed.append((key, found))
+        else:
+            keys.append(key)
+            images.append(found)
+    pixels = torch.stack(images) if images else torch.zeros(0, 3, model.side, model.side)
+    image, parts = model.see(pixels, patches)
+    return Seen(keys, image, parts, missed)
