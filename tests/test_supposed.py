@@ -35,7 +35,8 @@ FILLERS = [("Agent", "police"), ("Person", "a protester"), ("Instrument", "a bat
 def test_what_is_supposed_is_said_like_what_a_caption_states(style):
     read = describe(statement(RECORD, RECORD.events[0], NEWS), style)
     own = describe(supposed("Justice:Arrest-Jail", FILLERS, NEWS), style)
-    assert read is not None and own is not None
+    assert read is not None
+    assert own is not None
     assert own.text == read.text
 
 
