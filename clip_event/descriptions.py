@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from clip_event.tokens import count
+from clip_event.written import written
 from extraction.records import Bad, InputError, read_rows
 from templates.blind import Blind
 from templates.confusable import Confusable
@@ -21,7 +22,6 @@ from templates.formats import read_ontology
 from templates.ontology import Ontology
 from templates.pairs import Wanted, described, told_apart
 from templates.statement import statement
-from templates.whole import whole
 
 Json = dict[str, Any]
 
@@ -94,32 +94,18 @@ def describe(
         if blind:
             read = (record for record in _records(path, types) if isinstance(record, CaptionEvents))
             tier = Blind(pair for record in read for pair in told_apart(record, confusable, wanted))
-        target = None if str(out) == "-" else Path(out)
-        lines: IO[str] = sys.stdout
-        if target:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            lines = stack.enter_context(whole(target))
-        error_path = Path(errors) if errors else target and target.with_name(target.stem + ".errors.jsonl")
-        faults: list[Bad] = []
+        files = stack.enter_context(written(out, errors, strict=strict, source=source))
         for record in _records(path, types):
             result.records += 1
             if isinstance(record, Bad):
-                if strict:
-                    raise InputError(f"{source}: line {record.line}: {record.reason}")
-                faults.append(record)
+                files.fault(record)
             else:
                 for row in _rows(record, confusable, wanted, tier, texts):
                     result.add(row)
-                    lines.write(json.dumps(row, ensure_ascii=False) + "\n")
+                    files.row(row)
             if progress and result.records % 256 == 0:
                 progress(result.records)
-        result.bad = len(faults)
-        if error_path and faults:
-            error_path.parent.mkdir(parents=True, exist_ok=True)
-            with whole(error_path) as rows:
-                rows.writelines(json.dumps(bad.to_dict(), ensure_ascii=False) + "\n" for bad in faults)
-        elif error_path:
-            error_path.unlink(missing_ok=True)  # an earlier run's would be read as this one's
+        result.bad = files.bad
     return result
 
 
