@@ -140,3 +140,45 @@ def scores(result: dict[str, Any]) -> None:
 
 def _cells(part: dict[str, Any]) -> list[str]:
     return [f"{part[name]:.1f}" for name in ("precision", "recall", "f1")]
+
+
+CONVENTIONS = {"with_events": "with an event", "all": "all"}
+M2E2 = {
+    "image": {
+        "event": "event",
+        "role": "argument, by role",
+        "role_any_type": "argument, by role, of any type",
+        "box": "argument, by role and box",
+        "box_any_type": "argument, by role and box, of any type",
+    },
+    "text": {
+        "trigger": "trigger",
+        "argument": "argument",
+        "argument_any_type": "argument, of any type",
+        "trigger_lenient": "trigger, overlapping",
+        "argument_lenient": "argument, by head",
+        "argument_any_type_lenient": "argument, by head, of any type",
+    },
+}
+
+
+def m2e2(result: dict[str, Any]) -> None:
+    """Precision, recall and F1 of images and sentences, both conventions on inputs without an event."""
+    for what, name in (("image", "photographs"), ("text", "sentences")):
+        if what not in result:
+            continue
+        table = Table("", "over", "precision", "recall", "F1", "95 %", "predicted", "gold")
+        inputs = {convention: result[what][convention]["inputs"] for convention in CONVENTIONS}
+        table.title = f"{inputs['all']:,} {name}, {inputs['with_events']:,} with an event"
+        for column in table.columns[2:]:
+            column.justify = "right"
+        for measure, label in M2E2[what].items():
+            for convention, over in CONVENTIONS.items():
+                part = result[what][convention].get(measure)
+                if part is None:
+                    continue
+                low, high = part["interval"]
+                first = label if convention == "with_events" else ""
+                numbers = f"{low:.1f} to {high:.1f}", f"{part['predicted']:,}", f"{part['gold']:,}"
+                table.add_row(first, over, *_cells(part), *numbers, end_section=convention == "all")
+        Console().print(table)
