@@ -98,6 +98,47 @@ def evaluate_m2e2(
             terminal.m2e2(result)
 
 
+@evaluate_app.command("swig")
+def evaluate_swig(
+    gold: Annotated[Path, typer.Argument(metavar="GOLD", help="SWiG's dev.json or test.json.")],
+    space: Annotated[Path, typer.Argument(metavar="SPACE", help="imsitu_space.json.")],
+    predictions: Predictions = None,
+    images: Photographs = None,
+    train: Annotated[
+        Path | None, typer.Option("--train", help="SWiG's train.json: a model chooses among its frequent nouns.")
+    ] = None,
+    model: Model = "mini",
+    device: Device = "auto",
+    batch_size: BatchSize = 64,
+    workers: Workers = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Score verbs, nouns of roles and their boxes on SWiG, under the first verb, the first five and the gold one.
+
+    Example: `clip-event evaluate swig test.json imsitu_space.json --images images_512 --model ViT-B-32/openai`
+    """
+    with plain_errors():
+        from clip_event import terminal
+        from clip_event.evaluation import swig
+
+        with terminal.progress(str(images), "looking at") as progress:
+            result = swig.evaluate(
+                gold,
+                space,
+                predictions=predictions,
+                model=_load(model, device) if images and not predictions else None,
+                images=images,
+                train=train,
+                batch_size=batch_size,
+                workers=workers,
+                progress=progress,
+            )
+        if as_json:
+            typer.echo(json.dumps(result, ensure_ascii=False))
+        else:
+            terminal.swig(result)
+
+
 def _load(model: str, device: str) -> "ClipEvent":
     from clip_event.model import ClipEvent
 

@@ -182,3 +182,31 @@ def m2e2(result: dict[str, Any]) -> None:
                 numbers = f"{low:.1f} to {high:.1f}", f"{part['predicted']:,}", f"{part['gold']:,}"
                 table.add_row(first, over, *_cells(part), *numbers, end_section=convention == "all")
         Console().print(table)
+
+
+SWIG = {
+    "verb": "verb",
+    "value": "value",
+    "value_all": "value-all",
+    "grounded_value": "grounded value",
+    "grounded_value_all": "grounded value-all",
+}
+
+
+def swig(result: dict[str, Any]) -> None:
+    """Verbs, values and grounded values under the first verb, the first five and the gold one, with 95 % intervals."""
+    settings = {"top1": "top 1", "top5": "top 5", "gold_verb": "gold verb"}
+    table = Table(
+        "", *(word for name in settings.values() for word in (name, "95 %")), title=f"{result['images']:,} images"
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for measure, label in SWIG.items():
+        cells = []
+        for setting in settings:
+            figure = result[setting].get(measure)
+            cells += (
+                [f"{figure['accuracy']:.1f}", "{:.1f} to {:.1f}".format(*figure["interval"])] if figure else ["", ""]
+            )
+        table.add_row(label, *cells)
+    Console().print(table)

@@ -41,7 +41,7 @@ def figures(counts: Sequence[Count]) -> dict[str, Any]:
         "precision": 100 * correct / predicted if predicted else 0.0,
         "recall": 100 * correct / gold if gold else 0.0,
         "f1": 200 * correct / (predicted + gold) if predicted + gold else 0.0,
-        "interval": interval(columns, of_f1) if len(counts) else [0.0, 0.0],
+        "interval": interval([*columns], of_f1) if len(counts) else [0.0, 0.0],
         "correct": correct,
         "predicted": predicted,
         "gold": gold,
