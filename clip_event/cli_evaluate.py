@@ -139,6 +139,51 @@ def evaluate_swig(
             terminal.swig(result)
 
 
+@evaluate_app.command("choice")
+def evaluate_choice(
+    questions: Annotated[Path, typer.Argument(metavar="FILE", help="Questions, in one of the forms.")],
+    images: Images,
+    form: Annotated[
+        str, typer.Option("--form", help="plain, vcr (val.jsonl) or visualcomet (val_annots.json).")
+    ] = "plain",
+    question: Annotated[
+        bool, typer.Option("--question/--no-question", help="Read options after their question.")
+    ] = True,
+    sample: Annotated[int | None, typer.Option("--sample", min=1, help="Ask about so many photographs only.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the sample, and of VisualCOMET's wrong options.")] = 0,
+    model: Model = "mini",
+    device: Device = "auto",
+    batch_size: BatchSize = 64,
+    workers: Workers = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Ask which of several texts is true of a photograph: accuracy, by kind, with 95 % intervals.
+
+    Example: `clip-event evaluate choice val.jsonl --form vcr --images vcr1images --model ViT-B-32/openai`
+    """
+    with plain_errors():
+        from clip_event import terminal
+        from clip_event.evaluation import choice
+
+        with terminal.progress(str(images), "looking at") as progress:
+            result = choice.evaluate(
+                questions,
+                _load(model, device),
+                images,
+                form=form,
+                question=question,
+                sample=sample,
+                seed=seed,
+                batch_size=batch_size,
+                workers=workers,
+                progress=progress,
+            )
+        if as_json:
+            typer.echo(json.dumps(result, ensure_ascii=False))
+        else:
+            terminal.choice(result)
+
+
 def _load(model: str, device: str) -> "ClipEvent":
     from clip_event.model import ClipEvent
 

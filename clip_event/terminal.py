@@ -210,3 +210,17 @@ def swig(result: dict[str, Any]) -> None:
             )
         table.add_row(label, *cells)
     Console().print(table)
+
+
+def choice(result: dict[str, Any]) -> None:
+    """Accuracy of questions, of each kind, and of groups as a whole, with 95 % intervals."""
+    table = Table(
+        "", "accuracy", "95 %", "questions", title=f"{result['missed']:,} left out" if result["missed"] else None
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    parts = {"all": result, **{escape(kind): part for kind, part in result["by_kind"].items()}}
+    for name, part in (parts | ({"groups, all right": result["groups"]} if "groups" in result else {})).items():
+        low, high = part["interval"]
+        table.add_row(name, f"{part['accuracy']:.1f}", f"{low:.1f} to {high:.1f}", f"{part['questions']:,}")
+    Console().print(table)

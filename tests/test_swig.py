@@ -159,7 +159,8 @@ def test_command_scores_a_model_with_nouns_of_the_training_file(files):
         Image.new("RGB", (64, 64), (80 * number, 40, 40)).save(files / image)
     words = ["evaluate", "swig", files / "dev.json", files / "space.json"]
     asked = [*words, "--images", files, "--train", files / "dev.json", "--device", "cpu"]
-    table = CliRunner(env={"COLUMNS": "160"}).invoke(app, [str(word) for word in asked])
+    scored = [*words, "--predictions", files / "p.jsonl"]
+    table = CliRunner(env={"COLUMNS": "160"}).invoke(app, [str(word) for word in scored])
     assert table.exit_code == 0, table.output
     assert "grounded value-all" in table.stdout
     result = json.loads(CliRunner().invoke(app, [str(word) for word in (*asked, "--json")]).stdout)
