@@ -123,7 +123,8 @@ def scores(
         place = {text: number for number, text in enumerate(dict.fromkeys(text for texts in told for text in texts))}
         rows: Tensor = model.encode_texts(list(place))
         for choice, texts in zip(some, told, strict=True):
-            yield (rows[[place[text] for text in texts]] @ images[choice.image]).tolist()
+            values = (rows @ images[choice.image]).tolist()
+            yield [values[place[text]] for text in texts]  # a text that stands twice has one value, not two near ones
 
 
 def worth(found: Sequence[float], answers: Sequence[int]) -> float:
