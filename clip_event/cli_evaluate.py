@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clip_event.plain_errors import plain_errors
+
+if TYPE_CHECKING:
+    from clip_event.model import ClipEvent
 
 evaluate_app = typer.Typer(help="Measure against gold, by the field's protocols.", no_args_is_help=True)
 
@@ -15,6 +18,10 @@ Images = Annotated[Path, typer.Option("--images", help="The folder of the photog
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Photographs in one pass of the model.")]
 Workers = Annotated[int, typer.Option(min=1, help="Threads that decode photographs.")]
+Predictions = Annotated[
+    Path | None, typer.Option("--predictions", help="What `classify` wrote; otherwise a model is asked.")
+]
+Photographs = Annotated[Path | None, typer.Option("--images", help="The folder of the photographs, to ask a model.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -40,3 +47,144 @@ def evaluate_extraction(
             typer.echo(json.dumps(result, ensure_ascii=False))
         else:
             terminal.scores(result)
+
+
+@evaluate_app.command("m2e2")
+def evaluate_m2e2(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="m2e2_annotations, as its authors publish it.")],
+    predictions: Predictions = None,
+    images: Photographs = None,
+    text: Annotated[Path | None, typer.Option("--text", help="events.jsonl of the sentences, from `extract`.")] = None,
+    write_sentences: Annotated[
+        Path | None, typer.Option("--write-sentences", help="Write the sentences as captions for `extract`, and end.")
+    ] = None,
+    model: Model = "mini",
+    ontology: Annotated[str, typer.Option("--ontology", help="Its types and aliases; a name or a file.")] = "news",
+    device: Device = "auto",
+    batch_size: BatchSize = 64,
+    workers: Workers = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Score events and arguments of M2E2's photographs and sentences, by both conventions on inputs without an event.
+
+    A model that is asked here says types only; arguments and boxes are scored from --predictions.
+
+    Example: `clip-event evaluate m2e2 m2e2_annotations --predictions classified.jsonl --text events.jsonl`
+    """
+    with plain_errors():
+        from clip_event import terminal
+        from clip_event.evaluation import m2e2
+        from templates.formats import read_ontology
+
+        if write_sentences is not None:
+            count = m2e2.write_sentences(folder, read_ontology(ontology), write_sentences)
+            typer.echo(f"{count:,} sentences in {write_sentences}", err=True)
+            return
+        with terminal.progress(str(images), "looking at") as progress:
+            result = m2e2.evaluate(
+                folder,
+                predictions=predictions,
+                model=_load(model, device) if images and not predictions else None,
+                images=images,
+                text=text,
+                ontology=ontology,
+                batch_size=batch_size,
+                workers=workers,
+                progress=progress,
+            )
+        if as_json:
+            typer.echo(json.dumps(result, ensure_ascii=False))
+        else:
+            terminal.m2e2(result)
+
+
+@evaluate_app.command("swig")
+def evaluate_swig(
+    gold: Annotated[Path, typer.Argument(metavar="GOLD", help="SWiG's dev.json or test.json.")],
+    space: Annotated[Path, typer.Argument(metavar="SPACE", help="imsitu_space.json.")],
+    predictions: Predictions = None,
+    images: Photographs = None,
+    train: Annotated[
+        Path | None, typer.Option("--train", help="SWiG's train.json: a model chooses among its frequent nouns.")
+    ] = None,
+    model: Model = "mini",
+    device: Device = "auto",
+    batch_size: BatchSize = 64,
+    workers: Workers = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Score verbs, nouns of roles and their boxes on SWiG, under the first verb, the first five and the gold one.
+
+    Example: `clip-event evaluate swig test.json imsitu_space.json --images images_512 --model ViT-B-32/openai`
+    """
+    with plain_errors():
+        from clip_event import terminal
+        from clip_event.evaluation import swig
+
+        with terminal.progress(str(images), "looking at") as progress:
+            result = swig.evaluate(
+                gold,
+                space,
+                predictions=predictions,
+                model=_load(model, device) if images and not predictions else None,
+                images=images,
+                train=train,
+                batch_size=batch_size,
+                workers=workers,
+                progress=progress,
+            )
+        if as_json:
+            typer.echo(json.dumps(result, ensure_ascii=False))
+        else:
+            terminal.swig(result)
+
+
+@evaluate_app.command("choice")
+def evaluate_choice(
+    questions: Annotated[Path, typer.Argument(metavar="FILE", help="Questions, in one of the forms.")],
+    images: Images,
+    form: Annotated[
+        str, typer.Option("--form", help="plain, vcr (val.jsonl) or visualcomet (val_annots.json).")
+    ] = "plain",
+    question: Annotated[
+        bool, typer.Option("--question/--no-question", help="Read options after their question.")
+    ] = True,
+    sample: Annotated[int | None, typer.Option("--sample", min=1, help="Ask about so many photographs only.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the sample, and of VisualCOMET's wrong options.")] = 0,
+    model: Model = "mini",
+    device: Device = "auto",
+    batch_size: BatchSize = 64,
+    workers: Workers = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Ask which of several texts is true of a photograph: accuracy, by kind, with 95 % intervals.
+
+    Example: `clip-event evaluate choice val.jsonl --form vcr --images vcr1images --model ViT-B-32/openai`
+    """
+    with plain_errors():
+        from clip_event import terminal
+        from clip_event.evaluation import choice
+
+        with terminal.progress(str(images), "looking at") as progress:
+            result = choice.evaluate(
+                questions,
+                _load(model, device),
+                images,
+                form=form,
+                question=question,
+                sample=sample,
+                seed=seed,
+                batch_size=batch_size,
+                workers=workers,
+                progress=progress,
+            )
+        if as_json:
+            typer.echo(json.dumps(result, ensure_ascii=False))
+        else:
+            terminal.choice(result)
+
+
+def _load(model: str, device: str) -> "ClipEvent":
+    from clip_event.model import ClipEvent
+
+    return ClipEvent.load(model, device=device)

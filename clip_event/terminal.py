@@ -140,3 +140,87 @@ def scores(result: dict[str, Any]) -> None:
 
 def _cells(part: dict[str, Any]) -> list[str]:
     return [f"{part[name]:.1f}" for name in ("precision", "recall", "f1")]
+
+
+CONVENTIONS = {"with_events": "with an event", "all": "all"}
+M2E2 = {
+    "image": {
+        "event": "event",
+        "role": "argument, by role",
+        "role_any_type": "argument, by role, of any type",
+        "box": "argument, by role and box",
+        "box_any_type": "argument, by role and box, of any type",
+    },
+    "text": {
+        "trigger": "trigger",
+        "argument": "argument",
+        "argument_any_type": "argument, of any type",
+        "trigger_lenient": "trigger, overlapping",
+        "argument_lenient": "argument, by head",
+        "argument_any_type_lenient": "argument, by head, of any type",
+    },
+}
+
+
+def m2e2(result: dict[str, Any]) -> None:
+    """Precision, recall and F1 of images and sentences, both conventions on inputs without an event."""
+    for what, name in (("image", "photographs"), ("text", "sentences")):
+        if what not in result:
+            continue
+        table = Table("", "over", "precision", "recall", "F1", "95 %", "predicted", "gold")
+        inputs = {convention: result[what][convention]["inputs"] for convention in CONVENTIONS}
+        table.title = f"{inputs['all']:,} {name}, {inputs['with_events']:,} with an event"
+        for column in table.columns[2:]:
+            column.justify = "right"
+        for measure, label in M2E2[what].items():
+            for convention, over in CONVENTIONS.items():
+                part = result[what][convention].get(measure)
+                if part is None:
+                    continue
+                low, high = part["interval"]
+                first = label if convention == "with_events" else ""
+                numbers = f"{low:.1f} to {high:.1f}", f"{part['predicted']:,}", f"{part['gold']:,}"
+                table.add_row(first, over, *_cells(part), *numbers, end_section=convention == "all")
+        Console().print(table)
+
+
+SWIG = {
+    "verb": "verb",
+    "value": "value",
+    "value_all": "value-all",
+    "grounded_value": "grounded value",
+    "grounded_value_all": "grounded value-all",
+}
+
+
+def swig(result: dict[str, Any]) -> None:
+    """Verbs, values and grounded values under the first verb, the first five and the gold one, with 95 % intervals."""
+    settings = {"top1": "top 1", "top5": "top 5", "gold_verb": "gold verb"}
+    table = Table(
+        "", *(word for name in settings.values() for word in (name, "95 %")), title=f"{result['images']:,} images"
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for measure, label in SWIG.items():
+        cells = []
+        for setting in settings:
+            figure = result[setting].get(measure)
+            cells += (
+                [f"{figure['accuracy']:.1f}", "{:.1f} to {:.1f}".format(*figure["interval"])] if figure else ["", ""]
+            )
+        table.add_row(label, *cells)
+    Console().print(table)
+
+
+def choice(result: dict[str, Any]) -> None:
+    """Accuracy of questions, of each kind, and of groups as a whole, with 95 % intervals."""
+    table = Table(
+        "", "accuracy", "95 %", "questions", title=f"{result['missed']:,} left out" if result["missed"] else None
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    parts = {"all": result, **{escape(kind): part for kind, part in result["by_kind"].items()}}
+    for name, part in (parts | ({"groups, all right": result["groups"]} if "groups" in result else {})).items():
+        low, high = part["interval"]
+        table.add_row(name, f"{part['accuracy']:.1f}", f"{low:.1f} to {high:.1f}", f"{part['questions']:,}")
+    Console().print(table)
