@@ -62,8 +62,8 @@ def rows(shards: Sequence[Path], caption: str | None = None) -> Iterator[tuple[i
     """Each sample's number, from 1, and its record: `id`, `caption`, `image`, `picture`, and `events` where it has any.
 
     `image` is `SHARD.tar/KEY.jpg`; `picture` says where it lies: number of the shard, first byte and bytes. The caption
-    is `KEY.txt`, or `caption`, `captions`, `text` or `sentence` in `KEY.json` (or what `caption` says), from where `id`,
-    `events` and `salient` are taken as well. A list is several captions, as `captions` of a record.
+    is `KEY.txt`, or `caption`, `captions`, `text` or `sentence` in `KEY.json` (or what `caption` says), from where
+    `id`, `events` and `salient` are taken as well; a list comes out as `captions`.
 
     Raises:
         InputError: a file that is no tar, or a compressed one.

@@ -107,7 +107,9 @@ def spread(record: Any) -> list[Any]:
 
 
 def captions_fault(captions: Any) -> str:
-    """Why `captions` are none."""
+    """Why a record with `captions` and no `caption` cannot be used."""
+    if isinstance(captions, list) and captions:
+        return "captions stand beside events, expected the one caption that the events are of"
     return "captions is empty" if captions == [] else f"captions is {_kind(captions)}, expected a list of strings"
 
 

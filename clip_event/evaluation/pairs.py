@@ -135,8 +135,10 @@ def _result(pairs: Sequence[Pair], figures: Figures, benchmark: Benchmark) -> di
     def per_cent(totals: np.ndarray) -> np.ndarray:
         right, of = np.split(totals, 2, axis=1)
         with np.errstate(invalid="ignore"):
-            shares = 100 * right / of
-        return np.concatenate([shares, np.nanmean(shares[:, averaged], 1, keepdims=True)], 1) if averaged else shares
+            shares: np.ndarray = 100 * right / of
+            kinds = shares[:, averaged]
+            macro = np.nansum(kinds, 1) / (~np.isnan(kinds)).sum(1)
+        return np.column_stack([shares, macro]) if averaged else shares
 
     columns = np.concatenate(sums, 1)
     places = [*figures, ("macro",)] if averaged else list(figures)

@@ -1,8 +1,8 @@
 """Retrieval: which of all the texts is a photograph's, and which of all the photographs a text's.
 
-As the field counts it (Hodosh et al., JAIR 2013; CLIP; LAION's CLIP_benchmark): recall at k is the share of queries with
-at least one of their own among the k nearest. Own is what the file says: an equal text of another photograph is
-another's. A tie counts against the model, so that one which maps everything to one point scores 0.
+As the field counts it (Hodosh et al., JAIR 2013; CLIP; LAION's CLIP_benchmark): recall at k is the share of queries
+that have at least one of their own among the k nearest. Own is what the file says: an equal text of another photograph
+is another's. A tie counts against the model, so that one which maps everything to one point scores 0.
 """
 
 from collections.abc import Callable
@@ -95,14 +95,20 @@ def nearer(
     Returns:
         (Q,), on the CPU.
     """
-    gallery, gallery_owner = gallery.to(device), gallery_owner.to(device)
+    order = gallery_owner.argsort(stable=True)
+    first, last = (torch.searchsorted(gallery_owner[order], query_owner, right=right) for right in (False, True))
+    gallery = gallery.to(device)
     found = [torch.zeros(0, dtype=torch.long)]
-    rows = max(1, CELLS // max(1, len(gallery)))
-    for part, owner in zip(queries.split(rows), query_owner.split(rows), strict=True):
-        scores = part.to(device) @ gallery.T
-        own = owner.to(device)[:, None] == gallery_owner
-        best = scores.where(own, -torch.inf).amax(1, keepdim=True)
-        found.append(((scores >= best) & ~own).sum(1).cpu())
+    size = max(1, CELLS // max(1, len(gallery)))
+    for start in range(0, len(queries), size):
+        block = slice(start, start + size)
+        scores = queries[block].to(device) @ gallery.T
+        own = [order[a:b] for a, b in zip(first[block].tolist(), last[block].tolist(), strict=True)]
+        rows = torch.repeat_interleave(last[block] - first[block]).to(device)
+        mine = scores[rows, torch.cat(own).to(device)]
+        best = scores.new_full((len(scores),), -torch.inf).scatter_reduce(0, rows, mine, "amax")
+        ahead = (scores >= best[:, None]).sum(1, dtype=torch.int32)  # three times as fast as int64
+        found.append((ahead - torch.bincount(rows[mine >= best[rows]], minlength=len(scores))).cpu())
     return torch.cat(found)
 
 
@@ -116,7 +122,8 @@ def _result(ranks: dict[str, tuple[Tensor, Tensor]], images: int) -> dict[str, A
 
     def per_cent(totals: np.ndarray) -> np.ndarray:
         ways = totals.reshape(len(totals), -1, width)
-        return (100 * ways[..., :-1] / ways[..., -1:]).reshape(len(totals), -1)
+        recalls: np.ndarray = (100 * ways[..., :-1] / ways[..., -1:]).reshape(len(totals), -1)
+        return recalls
 
     def told(values: list[Any]) -> dict[str, Any]:
         cut = iter(values)

@@ -55,6 +55,6 @@ def read(data: list[Any], path: Path) -> Benchmark:
         image = part_name(case.image_path, case.bbox_x, case.bbox_y, case.bbox_w, case.bbox_h)
         pairs.append(Pair(image, case.true_caption, case.false_caption, kind))
     counts = Counter(pair.kind for pair in pairs)
-    if "attributes" in data[0]:
+    if "relation_name" not in data[0]:
         return Benchmark("aro", pairs, averaged={kind for kind, count in counts.items() if count >= RARE})
     return Benchmark("aro", pairs, averaged=counts.keys() - set(LEFT_OUT.read_text(encoding="utf-8").splitlines()))

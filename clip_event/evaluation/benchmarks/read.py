@@ -70,12 +70,11 @@ def _is_lines(path: Path) -> bool:
 
 def _outline(data: Any) -> str:
     """What a file holds, in a few words."""
-    entry = (
-        next(iter(data.values() if isinstance(data, dict) else data), None) if isinstance(data, dict | list) else data
-    )
+    if not isinstance(data, dict | list):
+        return type(data).__name__
+    entry = next(iter(data.values() if isinstance(data, dict) else data), None)
     inside = f"{{{', '.join(map(repr, list(entry)[:6]))}}}" if isinstance(entry, dict) else type(entry).__name__
-    holder = {dict: "an object of ", list: "a list of "}.get(type(data), "")
-    return f"{holder}{inside}"
+    return f"{'an object' if isinstance(data, dict) else 'a list'} of {inside}"
 
 
 def _together(parts: list[Benchmark], folder: Path) -> Benchmark:
