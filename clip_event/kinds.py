@@ -1,6 +1,6 @@
 """What a source of training data holds, told by its content, and which of its lines can be used::
 
-captions       JSONL, CSV, TSV, Parquet: `caption` and mostly `image`
+captions       JSONL, CSV, TSV, Parquet: `caption`, or a list `captions`, and mostly `image`
 events         JSONL of `clip-event extract`
 descriptions   JSONL of `clip-event describe`
 dataset        a Hugging Face data set on disk, or Parquet with the pictures inside
@@ -23,7 +23,7 @@ from templates.events import RecordError, parse_record
 from templates.ontology import Ontology
 
 KINDS = ("captions", "events", "descriptions", "dataset", "shards")
-MARKS = {"pairs": "descriptions", "events": "events", "caption": "captions"}
+MARKS = {"pairs": "descriptions", "events": "events", "caption": "captions", "captions": "captions"}
 """The key that only this kind's records have, when asked in this order."""
 LOOKED_AT = 100
 
@@ -80,7 +80,8 @@ def _of_parquet(path: Path) -> str:
     except (pyarrow.ArrowException, OSError) as error:
         raise InputError(f"{path}: not a Parquet file: {error}") from None
     paths = "image" not in schema.names or pyarrow.types.is_string(schema.field("image").type)
-    return "captions" if paths and "caption" in schema.names and "events" not in schema.names else "dataset"
+    said = {"caption", "captions"} & set(schema.names)
+    return "captions" if paths and said and "events" not in schema.names else "dataset"
 
 
 def _of_lines(path: Path) -> str:

@@ -7,6 +7,7 @@ in this process, and no picture that would fill the memory.
 import io
 import re
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 REMOTE = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+PART = re.compile(r"#xywh=(-?\d+),(-?\d+),(\d+),(\d+)$")
+WHOLE = 1 << 30  # more pixels than any side has: decode at full size
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -106,6 +109,44 @@ def read(picture: Path | bytes, size: int, name: str = "") -> Image.Image:
         raise PictureError(name, f"is no picture; expected one of {', '.join(FORMATS)}") from None
     except Exception as error:  # decoders raise whatever they like over a broken file
         raise PictureError(name, str(error) or type(error).__name__) from None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A rectangle of a picture, in pixels of the upright picture at full size."""
+
+    path: Path
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def read(self) -> Image.Image:
+        """As `read`, of what lies inside the picture. Raises `PictureError`, also where nothing does."""
+        picture = read(self.path, WHOLE)
+        box = (
+            max(self.left, 0),
+            max(self.top, 0),
+            min(self.left + self.width, picture.width),
+            min(self.top + self.height, picture.height),
+        )
+        if box[0] >= box[2] or box[1] >= box[3]:
+            asked = f"{self.left},{self.top},{self.width},{self.height}"
+            raise PictureError(str(self.path), f"has no part {asked}; it is {picture.width} x {picture.height}")
+        return picture.crop(box)
+
+
+def part_name(image: str, left: int, top: int, width: int, height: int) -> str:
+    """What names a part of a picture: a fragment as the W3C's Media Fragments URI 1.0 has it."""
+    return f"{image}#xywh={left},{top},{width},{height}"
+
+
+def parted(name: str) -> tuple[str, tuple[int, int, int, int] | None]:
+    """The path in a name, and left, top, width and height where the name is of a part."""
+    if (found := PART.search(name)) is None:
+        return name, None
+    left, top, width, height = map(int, found.groups())
+    return name[: found.start()], (left, top, width, height)
 
 
 def load(picture: Path | bytes | PictureError, size: int, name: str = "") -> Image.Image | PictureError:

@@ -18,7 +18,7 @@ from filelock import FileLock
 from clip_event import __version__
 from clip_event.kinds import of_descriptions, of_events
 from clip_event.lines import EVERY, Json, index
-from extraction.records import Bad, Checker, InputError
+from extraction.records import Bad, Checker, InputError, spread
 from templates.formats import read_ontology
 from templates.whole import whole
 
@@ -108,8 +108,8 @@ def _gathered(found: Found, folder: Path, reading: Reading) -> tuple[Path, bool,
         check, step, bad = Checker(), reading.step("read"), []
         given: bool | None = None
         with whole(records) as out:
-            for number, row in found:
-                record = check(number, row)
+            for number, one in ((number, one) for number, row in found for one in spread(row)):
+                record = check(number, one)
                 if isinstance(record, dict):
                     given = "events" in record if given is None else given
                     if ("events" in record) == given:

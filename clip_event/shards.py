@@ -18,7 +18,7 @@ from extraction.records import Bad, InputError
 
 Json = dict[str, Any]
 PICTURES = ("jpg", "jpeg", "png", "webp")
-CAPTION_NAMES = ("caption", "text", "sentence")
+CAPTION_NAMES = ("caption", "captions", "text", "sentence")
 BRACES = re.compile(r"\{([^{}]*)\}")
 MOST_TEXT = 1 << 20
 
@@ -62,8 +62,8 @@ def rows(shards: Sequence[Path], caption: str | None = None) -> Iterator[tuple[i
     """Each sample's number, from 1, and its record: `id`, `caption`, `image`, `picture`, and `events` where it has any.
 
     `image` is `SHARD.tar/KEY.jpg`; `picture` says where it lies: number of the shard, first byte and bytes. The caption
-    is `KEY.txt`, or `caption`, `text` or `sentence` in `KEY.json` (or what `caption` says), from where `id`, `events`
-    and `salient` are taken as well.
+    is `KEY.txt`, or `caption`, `captions`, `text` or `sentence` in `KEY.json` (or what `caption` says), from where
+    `id`, `events` and `salient` are taken as well; a list comes out as `captions`.
 
     Raises:
         InputError: a file that is no tar, or a compressed one.
@@ -124,6 +124,8 @@ def _record(place: int, shard: Path, key: str, members: dict[str, Any], caption:
     name, start, size = members["image"]
     carried = {name: about[name] for name in ("events", "salient") if name in about}
     own = {"id": about.get("id", f"{shard.stem}/{key}"), "caption": said, "image": f"{shard.name}/{name}"}
+    if isinstance(said, list):
+        own["captions"] = own.pop("caption")
     return own | carried | {"picture": [place, start, size]}
 
 

@@ -16,12 +16,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from clip_event.pictures import PictureError, read
+from clip_event.pictures import Part, PictureError, read
 
 if TYPE_CHECKING:
     from clip_event.model import ClipEvent
 
-Picture = Path | str | bytes | Image.Image
+Picture = Path | str | bytes | Image.Image | Part
 Key = TypeVar("Key")
 
 
@@ -53,7 +53,7 @@ def stream(
     """Embed photographs as they come; of those read ahead at most two batches are in memory.
 
     Args:
-        pictures: a key of the caller's, with a path, a file's content, a PIL image, or why there is none.
+        pictures: a key of the caller's, with a path, a part, a file's content, a PIL image, or why there is none.
         workers: threads that decode.
     """
     given = iter(pictures)
@@ -79,7 +79,9 @@ def prepare(model: "ClipEvent", picture: Picture | PictureError) -> Prepared:
     if isinstance(picture, PictureError):
         return picture
     try:
-        if not isinstance(picture, Image.Image):
+        if isinstance(picture, Part):
+            picture = picture.read()
+        elif not isinstance(picture, Image.Image):
             picture = read(Path(picture) if isinstance(picture, str) else picture, model.side)
         elif picture.mode != "RGB":
             picture = picture.convert("RGB")

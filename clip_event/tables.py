@@ -49,7 +49,8 @@ class Table:
     """Records and pictures of a data set.
 
     Args:
-        image, caption: their columns; a caption is also looked for in `caption`, `text` and `sentence`.
+        image, caption: their columns; a caption is also looked for in `caption`, `captions`, `text` and `sentence`. A
+            list is several captions.
         root: the folder of pictures that are not in the table itself.
 
     Raises:
@@ -75,10 +76,12 @@ class Table:
         self._pictures = data.select_columns([image])
 
     def rows(self) -> Iterator[tuple[int, Json | Bad]]:
-        """Each row's number, from 1, and its record: `id`, `caption`, `image`, `picture` (the row), `events`."""
+        """Each row's number, from 1, and its record: `id`, `caption` (or a list `captions`), `image`, `picture` (the
+        row), `events`."""
         columns = [*self._texts, self.image] if self.named else self._texts
         for number, row in enumerate(self._data.select_columns(columns)):
-            record = {"id": row.get("id"), "caption": row[self.caption]}
+            said = row[self.caption]
+            record = {"id": row.get("id"), "captions" if isinstance(said, list) else "caption": said}
             record["image"] = row[self.image] if self.named else f"row {number}"
             try:
                 if row.get("events") is not None:

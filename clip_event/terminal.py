@@ -138,6 +138,48 @@ def scores(result: dict[str, Any]) -> None:
     Console().print(table)
 
 
+def pairs(result: dict[str, Any]) -> None:
+    """Accuracy on pairs, overall, by kind and by group, with intervals."""
+    said = f"{result['format']}: {result['pairs']:,} pairs, {result['photographs']:,} photographs"
+    table = Table("", "%", "95 %", "pairs", title=said + _left_out(result["missed"], result["left_out"]))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    bounds, counts = result["intervals"], result["pairs_by_kind"]
+    names = {"accuracy": "accuracy", "macro": "mean over kinds", "image": "image direction", "rank": "rank"}
+    for name, words in names.items():
+        if name in result:
+            shown = f"{result['pairs']:,}" if name == "accuracy" else ""
+            table.add_row(f"[bold]{words}[/]", f"{result[name]:.1f}", _bounds(bounds[name]), shown)
+    for name, value in result.get("group", {}).items():
+        table.add_row(f"[bold]group, {name}[/]", f"{value:.1f}", _bounds(bounds["group"][name]), "")
+    table.add_section()
+    for kind, value in result["by_kind"].items():
+        table.add_row(escape(kind), f"{value:.1f}", _bounds(bounds["by_kind"][kind]), f"{counts[kind]:,}")
+    Console().print(table)
+
+
+def retrieval(result: dict[str, Any]) -> None:
+    """Recall both ways, with intervals."""
+    said = f"{result['images']:,} images, {result['texts']:,} texts" + _left_out(result["missed"])
+    table = Table("recall at", "1", "5", "10", title=said)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for way, words in (("image_to_text", "image to text"), ("text_to_image", "text to image")):
+        bounds = result["intervals"][way]
+        table.add_row(f"[bold]{words}[/]", *(f"{value:.1f}" for value in result[way].values()))
+        table.add_row("  95 %", *map(_bounds, bounds.values()))
+    Console().print(table)
+
+
+def _bounds(interval: Sequence[float]) -> str:
+    return f"{interval[0]:.1f} to {interval[1]:.1f}"
+
+
+def _left_out(missed: int, by_authors: int = 0) -> str:
+    parts = [f"{missed:,} without a photograph"] * bool(missed) + [f"{by_authors:,} not counted"] * bool(by_authors)
+    return f" ({', '.join(parts)})" if parts else ""
+
+
 def _cells(part: dict[str, Any]) -> list[str]:
     return [f"{part[name]:.1f}" for name in ("precision", "recall", "f1")]
 

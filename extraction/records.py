@@ -55,6 +55,8 @@ class Checker:
             return Bad(line, f"found {_kind(record)}, expected an object with a caption")
         name = record.get("id")
         if "caption" not in record:
+            if "captions" in record:
+                return Bad(line, captions_fault(record["captions"]), _plain(name))
             keys = ", ".join(sorted(map(str, record))[:8])
             return Bad(line, f"no 'caption'; the keys are: {ascii(keys)[1:-1] or 'none'}", _plain(name))
         if reason := caption_fault(record["caption"]):
@@ -90,19 +92,41 @@ def caption_fault(caption: Any) -> str | None:
     return None
 
 
+def spread(record: Any) -> list[Any]:
+    """A record with `captions` and no `caption` as one record a caption; any other alone, as it is.
+
+    Each has the record's other keys, and its id with `#0`, `#1` ... behind it where it has one.
+    """
+    if not isinstance(record, dict) or "caption" in record or not isinstance(captions := record.get("captions"), list):
+        return [record]
+    rest = {key: value for key, value in record.items() if key != "captions"}
+    each: list[Any] = [rest | {"caption": caption} for caption in captions]
+    if isinstance(name := rest.get("id"), str | int) and not isinstance(name, bool) and name != "":
+        each = [one | {"id": f"{name}#{number}"} for number, one in enumerate(each)]
+    return each or [record]
+
+
+def captions_fault(captions: Any) -> str:
+    """Why a record with `captions` and no `caption` cannot be used."""
+    if isinstance(captions, list) and captions:
+        return "captions stand beside events, expected the one caption that the events are of"
+    return "captions is empty" if captions == [] else f"captions is {_kind(captions)}, expected a list of strings"
+
+
 def read_rows(source: str | Path) -> Iterator[Row]:
-    """Line number and checked record, or `Bad`, one at a time.
+    """Line number and checked record, or `Bad`, one at a time; of a line with `captions` one for each of them.
 
     Args:
         source: a path ending in .jsonl, .json, .csv or .parquet (text formats also with .gz), a folder written by
             `datasets.save_to_disk`, or `-` for JSONL on standard input.
 
     Raises:
-        InputError: no such file, an unknown ending, a table without a `caption` column, a broken archive.
+        InputError: no such file, an unknown ending, a table without a `caption` or `captions` column, a broken archive.
     """
     check = Checker()
     for line, record in _raw(str(source)):
-        yield line, check(line, record)
+        for one in spread(record):
+            yield line, check(line, one)
 
 
 def _raw(source: str) -> Iterator[tuple[int, Any]]:
@@ -199,7 +223,7 @@ def _parquet(path: Path) -> Iterator[tuple[int, Any]]:
 
     try:
         file = parquet.ParquetFile(path)
-        _need_caption(file.schema_arrow.names, path)
+        _need_caption(file.schema_arrow.names, path, "captions")
         number = 0
         for batch in file.iter_batches(batch_size=BATCH):
             for at in range(len(batch)):
@@ -224,7 +248,7 @@ def _saved(path: Path) -> Iterator[tuple[int, Any]]:
     parts = data.values() if isinstance(data, datasets.DatasetDict) else [data]
     number = 0
     for part in parts:
-        _need_caption(part.column_names, path)
+        _need_caption(part.column_names, path, "captions")
         for name, feature in part.features.items():
             if isinstance(feature, datasets.Image | datasets.Audio):
                 part = part.cast_column(name, type(feature)(decode=False))
@@ -240,8 +264,8 @@ def _cell(value: Any) -> Any:
     return value["path"] if isinstance(value, dict) and set(value) == {"bytes", "path"} else value
 
 
-def _need_caption(columns: Any, path: Path) -> None:
-    if "caption" not in columns:
+def _need_caption(columns: Any, path: Path, *others: str) -> None:
+    if not {"caption", *others} & set(columns):
         raise InputError(f"{path}: no column 'caption'; the columns are {', '.join(map(str, columns)) or 'none'}")
 
 

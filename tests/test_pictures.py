@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from clip_event.missing import Missing, MissingPictures
-from clip_event.pictures import PictureError, load, place, read
+from clip_event.pictures import Part, PictureError, load, part_name, parted, place, read
 
 
 def packed(picture: Image.Image, form: str, **options: object) -> bytes:
@@ -231,3 +231,26 @@ def test_a_picture_missing_in_two_epochs_counts_twice_and_is_listed_once(tmp_pat
     assert len(missing.path.read_text().splitlines()) == 3
     Missing(missing.path).write()
     assert not missing.path.exists()
+
+
+def test_a_part_is_named_behind_the_path_and_read_at_full_size(tmp_path: Path) -> None:
+    halves("RGB", (200, 0, 0), (0, 0, 200), (640, 320)).save(tmp_path / "a#1.png")
+    path, box = parted(part_name("a#1.png", 320, 10, 100, 50))
+    assert (path, box) == ("a#1.png", (320, 10, 100, 50))
+    assert parted("a#1.png") == ("a#1.png", None)
+    part = Part(tmp_path / path, *box).read()
+    assert (part.size, part.getcolors()) == ((100, 50), [(5000, (0, 0, 200))])
+
+
+@pytest.mark.parametrize(
+    ("box", "size"),
+    [((-5, -5, 15, 10), (10, 5)), ((30, 10, 10**9, 10**9), (10, 10)), ((40, 0, 5, 5), None), ((0, 0, 0, 9), None)],
+)
+def test_only_what_lies_inside_the_picture_is_its_part(tmp_path: Path, box, size) -> None:
+    halves("RGB", "white", "black").save(tmp_path / "a.png")
+    part = Part(tmp_path / "a.png", *box)
+    if size:
+        assert part.read().size == size
+    else:
+        with pytest.raises(PictureError, match="it is 40 x 20"):
+            part.read()

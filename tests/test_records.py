@@ -34,6 +34,9 @@ BROKEN = {
     "caption a number": (b'{"caption": 5}', "number"),
     "caption null": (b'{"caption": null}', "null"),
     "caption a list": (b'{"caption": ["a"]}', "list"),
+    "captions a string": (b'{"captions": "a"}', "captions is a string, expected a list"),
+    "no captions": (b'{"captions": []}', "captions is empty"),
+    "captions with a number": (b'{"captions": [5]}', "caption is a number"),
     "empty": (b'{"caption": ""}', "empty"),
     "blank": ('{"caption": " \\t\\n\u00a0"}'.encode(), "empty"),
     "100,000 characters": (b'{"caption": "' + b"a" * 100_000 + b'"}', "100,000"),
@@ -81,6 +84,25 @@ def test_a_line_of_over_16_mib_is_left_out(tmp_path):
 def test_the_longest_caption_and_other_keys_of_any_length_are_read(tmp_path):
     record = {"caption": "é" * MOST_CHARACTERS, "text": "a" * 1_000_000}
     assert rows(tmp_path / "in.jsonl", lines(record)) == [(1, record)]
+
+
+def test_captions_are_one_record_each(tmp_path):
+    one = {"id": "c", "image": "1.jpg", "captions": ["A man runs.", "", "A man walks."]}
+    two = {"image": "2.jpg", "captions": ["Rain."]}
+    both = {"id": "d", "caption": "Snow.", "captions": ["of another kind"]}
+    found = rows(tmp_path / "in.jsonl", lines(one, two, both, one))
+    assert [line for line, _ in found] == [1, 1, 1, 2, 3, 4, 4, 4]
+    assert found[0][1] == {"id": "c#0", "image": "1.jpg", "caption": "A man runs."}
+    assert found[1][1] == Bad(1, "caption is empty", "c#1")
+    assert found[2][1] == {"id": "c#2", "image": "1.jpg", "caption": "A man walks."}
+    assert [row for _, row in found[3:5]] == [{"image": "2.jpg", "caption": "Rain."}, both]
+    assert found[5][1].reason == "id 'c#0' stands on an earlier line too"
+
+
+def test_captions_of_a_parquet_file_are_one_record_each(tmp_path):
+    path = tmp_path / "in.parquet"
+    parquet.write_table(pyarrow.table({"id": [7], "captions": [["Rain.", "Snow."]]}), path)
+    assert rows(path) == [(1, {"id": "7#0", "caption": "Rain."}), (1, {"id": "7#1", "caption": "Snow."})]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

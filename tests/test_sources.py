@@ -144,6 +144,29 @@ def test_captions_are_extracted_once(
     assert again[0].record == source[0].record
 
 
+@pytest.mark.parametrize("kind", ["captions", "dataset", "shards"])
+def test_captions_of_one_picture_are_records_of_their_own(folder: Path, cache: Path, kind: str) -> None:
+    captions = [CAPTIONS[:2], CAPTIONS[2:3]]
+    rows = [{"id": f"r{n}", "image": f"images/{n}.jpg", "captions": said} for n, said in enumerate(captions)]
+    if kind == "captions":
+        path = write(folder / "captions.jsonl", *rows)
+    elif kind == "dataset":
+        path = folder.parent / "saved"
+        pictures = [row | {"image": {"bytes": picture(n)}} for n, row in enumerate(rows)]
+        features = datasets.Features(
+            id=datasets.Value("string"), image=datasets.Image(), captions=datasets.Sequence(datasets.Value("string"))
+        )
+        datasets.Dataset.from_list(pictures, features).save_to_disk(path)
+    else:
+        members = {f"{n}.jpg": picture(n) for n in range(2)} | {f"{n}.json": json.dumps(rows[n]) for n in range(2)}
+        path = tar(folder.parent / "shard.tar", **members)
+    source = open_source(path, cache=cache, device="cpu")
+    assert (source.kind, len(source), source.bad) == (kind, 3, 0)
+    assert [source[number].id for number in range(3)] == ["r0#0", "r0#1", "r1#0"]
+    assert [source.record(number).caption for number in range(3)] == CAPTIONS[:3]
+    assert shades(source) == [0, 0, 1]
+
+
 def test_an_extraction_that_was_interrupted_goes_on(folder: Path, cache: Path) -> None:
     class Stop(Exception):
         pass
@@ -211,6 +234,7 @@ def test_the_events_of_one_record_are_one_item(folder: Path, cache: Path) -> Non
         (pair("r9", "e0"), "caption"),
         (events(1, caption="Other words."), "caption has"),
         (events(0), "earlier line"),
+        ({"captions": ["a"], "events": []}, "beside events"),
         (events(1, salient="e7"), "e7"),
     ],
 )

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from clip_event.missing import MissingPictures
 from clip_event.model import ClipEvent
-from clip_event.pictures import PictureError, place
+from clip_event.pictures import Part, PictureError, parted, place
 from clip_event.stream import stream
 
 TOO_MANY = 0.05
@@ -50,7 +50,7 @@ def photographs(
     """Embed what a benchmark's files name; a name that comes again is read once.
 
     Args:
-        names: paths relative to `root`.
+        names: paths relative to `root`; `#xywh=x,y,w,h` behind one names a part, in pixels.
         root: the folder that nothing outside of is read.
         progress: called with how many are done.
 
@@ -78,9 +78,11 @@ def photographs(
     return Photographs(row, torch.cat(parts), missed)
 
 
-def _found(names: Iterable[str], root: Path) -> Iterator[tuple[str, Path | PictureError]]:
+def _found(names: Iterable[str], root: Path) -> Iterator[tuple[str, Path | Part | PictureError]]:
     for name in names:
+        path, box = parted(name)
         try:
-            yield name, place(name, root, root)
+            found = place(path, root, root)
+            yield name, Part(found, *box) if box else found
         except PictureError as error:
             yield name, error

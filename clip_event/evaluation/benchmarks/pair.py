@@ -1,0 +1,66 @@
+"""What every benchmark of pairs comes to."""
+
+from collections.abc import Set
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from extraction.records import InputError
+
+Entry = TypeVar("Entry", bound=BaseModel)
+SHOWN = 80
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A photograph with a text that is true of it and one that is false.
+
+    Attributes:
+        image: path in the folder of photographs, with `#xywh=` behind it where only a part is meant.
+        kind: what the false text gets wrong.
+        negative_image: a photograph that `positive` is false of, where the benchmark has them.
+        group: pairs of one group are also judged together.
+    """
+
+    image: str
+    positive: str
+    negative: str
+    kind: str
+    negative_image: str | None = None
+    group: str | None = None
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        return (self.image,) if self.negative_image is None else (self.image, self.negative_image)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """The pairs of a file.
+
+    Attributes:
+        format: whose file it is.
+        left_out: how many entries its authors leave out of their figures.
+        averaged: the kinds that the authors' headline figure is the mean of, where it is one.
+    """
+
+    format: str
+    pairs: list[Pair]
+    left_out: int = 0
+    averaged: Set[str] = frozenset()
+
+
+def checked(form: type[Entry], entry: Any, where: str) -> Entry:
+    """An entry in the form that is expected. Raises `InputError`, which says where and what was found instead."""
+    try:
+        return form.model_validate(entry)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(key) for key in first["loc"]) or "entry"
+        found = repr(first["input"])
+        if first["type"] == "missing" and isinstance(first["input"], dict):
+            found = f"only {', '.join(map(str, first['input']))}" if first["input"] else "nothing"
+        expected = ", ".join(name for name, about in form.model_fields.items() if about.is_required())
+        message = f"{where}: {field}: {first['msg']}; found {found[:SHOWN]}, expected an object of {expected}"
+        raise InputError(message) from None
