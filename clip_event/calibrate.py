@@ -69,9 +69,11 @@ def calibrate(
     options: dict[str, Any] = {"batch_size": batch_size, "workers": workers, "progress": progress}
     image, places = embed(model, labelled.images, images, **options)
     events = [labelled.events[place] for place in places]
+    missing = len(labelled.images) - len(places)
     if without:
         names, root = images_without_event(without)
         more, _ = embed(model, names, root, **options)
+        missing += len(names) - len(more)
         image, events = torch.cat([image, more]), events + [None] * len(more)
     _check(source, events)
     label = np.array([ask.types.index(event.type) if event else len(ask.types) for event in events])
@@ -86,6 +88,7 @@ def calibrate(
             "model": model.name,
             "ontology": types.name if types else "open",
             "source": Path(source).name,
+            "left_out": labelled.left_out | {"missing": missing},
             "before": fitted.before | _pair_figures(start, margin, true),
             "after": fitted.after | _pair_figures(fitted, margin, true),
         }

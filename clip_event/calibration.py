@@ -30,7 +30,8 @@ class Calibration(BaseModel):
             `slope * (cosine - level of the background) + offset`, against the event of any other photograph.
         model, ontology, source: what it was fitted for and on.
         photographs, without_event: how many with and without event it was fitted on.
-        before, after: figures at the model's own scale and calibrated, the latter by cross-validation.
+        left_out: records and photographs that could not be used, by why.
+        before, after: figures at the model's own scale and calibrated; those of types by cross-validation.
         coverage: (share of photographs that are answered, accuracy among them), the surest first, calibrated.
     """
 
@@ -45,6 +46,7 @@ class Calibration(BaseModel):
     source: str = ""
     photographs: int = 0
     without_event: int = 0
+    left_out: dict[str, int] = {}
     before: dict[str, float] = {}
     after: dict[str, float] = {}
     coverage: list[tuple[float, float]] = []

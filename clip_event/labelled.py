@@ -34,6 +34,11 @@ class Labelled:
     bad: list[Bad] = field(default_factory=list)
 
     @property
+    def left_out(self) -> dict[str, int]:
+        """Records that are not used, by why."""
+        return {"bad": len(self.bad), "unclear": self.unclear}
+
+    @property
     def types(self) -> list[str]:
         """The different types, by name."""
         return sorted({event.type for event in self.events if event})

@@ -11,11 +11,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from clip_event.calibration import Calibration
     from clip_event.descriptions import Described
     from extraction.files import Summary
+    from templates.confusions import Confusion
     from templates.ontology import Ontology
 
 LARGEST = 30
+CONFUSED = 12
 
 
 @contextmanager
@@ -136,6 +139,47 @@ def scores(result: dict[str, Any]) -> None:
             part = arguments[kind]
             table.add_row("  arguments", *_cells(part), "", str(part["predicted"]), str(part["gold"]))
     Console().print(table)
+
+
+def calibration(found: "Calibration") -> None:
+    """Figures before and after, and how much can be answered how well."""
+    table = Table(
+        "", "before", "after", title=f"{found.photographs:,} photographs, {found.without_event:,} without event"
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, before in found.before.items():
+        table.add_row(name.replace("_", " "), f"{before:.3f}", f"{found.after[name]:.3f}")
+    table.add_section()
+    for share, accuracy in found.coverage[4::5]:
+        table.add_row(f"accuracy of the surest {share:.0%}", "", f"{accuracy:.3f}")
+    Console().print(table)
+    Console(highlight=False).print(
+        f"scale {found.scale:.4g}, threshold of none {found.threshold:.4g}; "
+        f"pairs: slope {found.slope:.4g}, offset {found.offset:.4g}{_left_out(found.left_out)}",
+        soft_wrap=True,
+    )
+
+
+def confusion(found: "Confusion") -> None:
+    """The types that are taken for others most."""
+    pairs = [
+        (row[place], true, false)
+        for number, (true, row) in enumerate(zip(found.types, found.rows, strict=True))
+        for place, false in enumerate(found.types)
+        if row is not None and place != number
+    ]
+    table = Table("type", "taken for", "mean probability", box=None, header_style="bold")
+    table.columns[2].justify = "right"
+    for share, true, false in sorted(pairs, reverse=True)[:CONFUSED]:
+        table.add_row(escape(true), escape(false), f"{share:.3f}")
+    Console().print(table)
+    told = f"{sum(found.photographs):,} photographs of {sum(map(bool, found.photographs))} types"
+    Console(highlight=False).print(told + _left_out(found.left_out), soft_wrap=True)
+
+
+def _left_out(counts: dict[str, int]) -> str:
+    return "".join(f", {number:,} {why}" for why, number in counts.items() if number)
 
 
 def _cells(part: dict[str, Any]) -> list[str]:
