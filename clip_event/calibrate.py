@@ -97,9 +97,11 @@ def calibrate(
 
 def _check(source: str | Path, events: Sequence[Event | None]) -> None:
     with_event = sum(event is not None for event in events)
-    for count, what in ((with_event, "with an event"), (len(events) - with_event or LEAST, "without an event")):
-        if count < LEAST:
-            raise InputError(f"{source}: {count} photographs {what}, expected at least {LEAST}")
+    without = len(events) - with_event
+    if with_event < LEAST:
+        raise InputError(f"{source}: {with_event} photographs with an event, expected at least {LEAST}")
+    if 0 < without < LEAST:
+        raise InputError(f"{source}: {without} photographs without an event, expected none or at least {LEAST}")
 
 
 def fit(cosines: Tensor, label: NDArray[np.int64], scale: float, seed: int = 0) -> Calibration:

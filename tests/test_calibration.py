@@ -144,6 +144,19 @@ def test_mini_is_calibrated_on_scenes(model, drawn, tmp_path):
     assert again == found
 
 
+def test_types_of_the_open_ontology_are_those_of_the_records(model, drawn, tmp_path):
+    rows = []
+    for line in (drawn / "gold.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        (event,) = row["events"]
+        event |= {"type": event["type"].split(":")[1].lower(), "arguments": event["arguments"][:1]}
+        event["arguments"][0]["role"] = "Agent"
+        rows.append(row)
+    found = calibrate(model, lines(tmp_path / "open.jsonl", rows), drawn, ontology="open", cache=tmp_path)
+    assert (found.ontology, found.photographs, found.threshold) == ("open", 96, 0)
+    assert found.after["accuracy"] > 2 / 16
+
+
 def test_a_models_folder_brings_its_calibration(model, tmp_path):
     tuned = ClipEvent(model.loaded, f"local-dir:{tmp_path}", model.device)
     assert calibration_for(tuned) == Calibration.of(model.scale)
@@ -215,6 +228,9 @@ def test_too_few_or_missing_photographs_are_an_error(model, drawn, tmp_path):
     rows = [json.loads(line) for line in (drawn / "gold.jsonl").read_text().splitlines()]
     with pytest.raises(InputError, match="5 photographs with an event, expected at least 20"):
         calibrate(model, lines(tmp_path / "few.jsonl", rows[:5]), drawn, cache=tmp_path)
+    some = [row | {"id": f"n{n}", "events": [], "salient": None} for n, row in enumerate(rows[:3])]
+    with pytest.raises(InputError, match="3 photographs without an event, expected none or at least 20"):
+        calibrate(model, lines(tmp_path / "some.jsonl", rows + some), drawn, cache=tmp_path)
     gone = [row | {"image": f"gone/{number}.jpg"} if number < 6 else row for number, row in enumerate(rows)]
     few = lines(tmp_path / "gone.jsonl", gone)
     with pytest.raises(MissingPictures, match="6 of 96"):
