@@ -25,6 +25,7 @@ from clip_event.texts import pad_id
 from clip_event.trainable import count_trainable, set_trainable
 from clip_event.validation import Validation
 from templates.confusable import Confusable
+from templates.confusions import read_confusion
 from templates.corpus import Corpus
 from templates.events import CaptionEvents
 from templates.formats import read_ontology
@@ -174,7 +175,8 @@ def _confusable(config: Config, train: Source) -> Confusable:
     counted = 0 if train.kind == "descriptions" else len(train)
     records = (train.record(number) for number in range(counted))
     events = ((r, event) for r in records if isinstance(r, CaptionEvents) for event in r.events)
-    return Confusable(ontology, Corpus(statement(record, event, ontology) for record, event in events))
+    weights = read_confusion(config.data.confusion, ontology) if config.data.confusion else None
+    return Confusable(ontology, Corpus(statement(record, event, ontology) for record, event in events), weights)
 
 
 def _shape(loaded: Loaded) -> tuple[int, int]:

@@ -7,6 +7,8 @@ import typer
 
 from clip_event import __version__
 from clip_event.cli_evaluate import evaluate_app
+from clip_event.cli_zeroshot import zeroshot_app
+from clip_event.options import Device, Ontology
 from clip_event.plain_errors import plain_errors
 
 app = typer.Typer(
@@ -20,9 +22,8 @@ app = typer.Typer(
 ontology_app = typer.Typer(help="Look at ontologies and check your own.", no_args_is_help=True)
 app.add_typer(ontology_app, name="ontology")
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(zeroshot_app)
 
-Ontology = Annotated[str, typer.Option(help="news, open, or the path of a TOML or JSON ontology.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Captions in one pass of the network.")]
 
 
@@ -86,6 +87,9 @@ def describe(
         str, typer.Option(help="How many of each kind: event, role, rotate, filler, place, instrument.")
     ] = "event=1,role=2,filler=1",
     ontology: Ontology = "news",
+    confusion: Annotated[
+        Path | None, typer.Option(help="Which types a model takes for which, from `clip-event confusion`.")
+    ] = None,
     salient_only: Annotated[bool, typer.Option("--salient-only", help="Only what the photograph shows.")] = False,
     blind: Annotated[bool, typer.Option("--blind", help="Only negatives that words alone do not give away.")] = False,
     epoch: Annotated[int, typer.Option(help="Another epoch gives other negatives.")] = 0,
@@ -112,6 +116,7 @@ def describe(
             out,
             wanted,
             ontology=ontology,
+            confusion=confusion,
             blind=blind,
             given=given,
             errors=errors,

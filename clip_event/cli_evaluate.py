@@ -3,40 +3,20 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from clip_event.options import BatchSize, Device, Images, Model, Workers, asked, root_of
 from clip_event.plain_errors import plain_errors
-
-if TYPE_CHECKING:
-    from clip_event.model import ClipEvent
 
 evaluate_app = typer.Typer(help="Measure against gold, by the field's protocols.", no_args_is_help=True)
 
-Model = Annotated[str, typer.Option("--model", "-m", help="mini, a folder, ViT-B-32/TAG or hf-hub:OWNER/NAME.")]
-Images = Annotated[
-    Path | None,
-    typer.Option("--images", help="The folder of the photographs; nothing outside is read. [default: that of FILE]"),
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
-BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Photographs in one pass of the model.")]
-Workers = Annotated[int, typer.Option(min=1, help="Threads that decode photographs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Predictions = Annotated[
     Path | None, typer.Option("--predictions", help="What `classify` wrote; otherwise a model is asked.")
 ]
 Photographs = Annotated[Path | None, typer.Option("--images", help="The folder of the photographs, to ask a model.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-
-
-def _load(model: str, device: str) -> "ClipEvent":
-    from clip_event.model import ClipEvent
-
-    return ClipEvent.load(model, device=device)
-
-
-def _root(images: Path | None, file: str | Path) -> Path:
-    return images if images is not None else Path(file) if Path(file).is_dir() else Path(file).parent
 
 
 def _print(result: dict[str, Any], as_json: bool, table: Callable[[dict[str, Any]], None]) -> None:
@@ -59,12 +39,12 @@ def evaluate_extraction(
 
     Example: `clip-event evaluate extraction events.jsonl gold.jsonl`
     """
-    from clip_event import terminal
+    from clip_event import figures
     from extraction.scoring import score_files
 
     with plain_errors():
         result = score_files(predicted, gold)
-        _print(result, as_json, terminal.scores)
+        _print(result, as_json, figures.scores)
 
 
 @evaluate_app.command("m2e2")
@@ -90,7 +70,7 @@ def evaluate_m2e2(
     Example: `clip-event evaluate m2e2 m2e2_annotations --predictions classified.jsonl --text events.jsonl`
     """
     with plain_errors():
-        from clip_event import terminal
+        from clip_event import figures, terminal
         from clip_event.evaluation import m2e2
         from templates.formats import read_ontology
 
@@ -102,7 +82,7 @@ def evaluate_m2e2(
             result = m2e2.evaluate(
                 folder,
                 predictions=predictions,
-                model=_load(model, device) if images and not predictions else None,
+                model=asked(model, device) if images and not predictions else None,
                 images=images,
                 text=text,
                 ontology=ontology,
@@ -110,7 +90,7 @@ def evaluate_m2e2(
                 workers=workers,
                 progress=progress,
             )
-        _print(result, as_json, terminal.m2e2)
+        _print(result, as_json, figures.m2e2)
 
 
 @evaluate_app.command("swig")
@@ -133,7 +113,7 @@ def evaluate_swig(
     Example: `clip-event evaluate swig test.json imsitu_space.json --images images_512 --model ViT-B-32/openai`
     """
     with plain_errors():
-        from clip_event import terminal
+        from clip_event import figures, terminal
         from clip_event.evaluation import swig
 
         with terminal.progress(str(images), "looking at") as progress:
@@ -141,14 +121,14 @@ def evaluate_swig(
                 gold,
                 space,
                 predictions=predictions,
-                model=_load(model, device) if images and not predictions else None,
+                model=asked(model, device) if images and not predictions else None,
                 images=images,
                 train=train,
                 batch_size=batch_size,
                 workers=workers,
                 progress=progress,
             )
-        _print(result, as_json, terminal.swig)
+        _print(result, as_json, figures.swig)
 
 
 @evaluate_app.command("choice")
@@ -174,14 +154,14 @@ def evaluate_choice(
     Example: `clip-event evaluate choice val.jsonl --format vcr --images vcr1images --model ViT-B-32/openai`
     """
     with plain_errors():
-        from clip_event import terminal
+        from clip_event import figures, terminal
         from clip_event.evaluation import choice
 
-        root = _root(images, questions)
+        root = root_of(images, questions)
         with terminal.progress(str(root), "looking at") as progress:
             result = choice.evaluate(
                 questions,
-                _load(model, device),
+                asked(model, device),
                 root,
                 form=form,
                 question=question,
@@ -191,7 +171,7 @@ def evaluate_choice(
                 workers=workers,
                 progress=progress,
             )
-        _print(result, as_json, terminal.choice)
+        _print(result, as_json, figures.choice)
 
 
 @evaluate_app.command("pairs")
@@ -212,14 +192,14 @@ def evaluate_pairs(
 
     Example: `clip-event evaluate pairs actant-swap.json --images swig/images_512 --model mini`
     """
-    from clip_event import terminal
+    from clip_event import figures, terminal
     from clip_event.evaluation.pairs import evaluate_pairs as run
 
     with plain_errors():
-        loaded, root = _load(model, device), _root(images, file)
+        loaded, root = asked(model, device), root_of(images, file)
         with terminal.progress(str(root), "seeing") as step:
             result = run(loaded, file, root, format=form, batch_size=batch_size, workers=workers, progress=step)
-        _print(result, as_json, terminal.pairs)
+        _print(result, as_json, figures.pairs)
 
 
 @evaluate_app.command("retrieval")
@@ -239,11 +219,11 @@ def evaluate_retrieval(
 
     Example: `clip-event evaluate retrieval test.jsonl --images flickr30k-images --model ViT-B-32/laion2b_s34b_b79k`
     """
-    from clip_event import terminal
+    from clip_event import figures, terminal
     from clip_event.evaluation.retrieval import evaluate_retrieval as run
 
     with plain_errors():
-        loaded, root = _load(model, device), _root(images, file)
+        loaded, root = asked(model, device), root_of(images, file)
         with terminal.progress(str(root), "seeing") as step:
             result = run(loaded, file, root, batch_size=batch_size, workers=workers, progress=step)
-        _print(result, as_json, terminal.retrieval)
+        _print(result, as_json, figures.retrieval)

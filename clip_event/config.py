@@ -64,6 +64,7 @@ class Data(_Section):
     held_out: float = Field(default=0.05, gt=0, lt=0.5)
     images: str | None = Field(default=None, description="folder that pictures lie in; else that of the file")
     ontology: str = "news"
+    confusion: str | None = Field(default=None, description="file of `clip-event confusion`, for event negatives")
     styles: tuple[str, ...] = Field(default=("sentence", "caption"), min_length=1)
     texts: int = Field(default=1, ge=1, description="true texts of an event in one step, in as many styles")
     negatives: dict[str, Annotated[int, Field(ge=0)]] = {"event": 1, "role": 2, "filler": 1}
@@ -220,7 +221,7 @@ def _placed(config: Config, base: Path) -> Config:
             return places
         return "::".join(str(base / Path(place).expanduser()) for place in places.split("::"))
 
-    data = {name: at(getattr(config.data, name)) for name in ("train", "validation", "images")}
+    data = {name: at(getattr(config.data, name)) for name in ("train", "validation", "images", "confusion")}
     if Path(config.data.ontology).suffix:
         data["ontology"] = at(config.data.ontology)
     name = config.model.name.removeprefix("local-dir:")

@@ -16,6 +16,7 @@ from clip_event.written import written
 from extraction.records import Bad, InputError, read_rows
 from templates.blind import Blind
 from templates.confusable import Confusable
+from templates.confusions import read_confusion
 from templates.corpus import Corpus
 from templates.events import CaptionEvents, RecordError, parse_record
 from templates.formats import read_ontology
@@ -51,6 +52,7 @@ def describe(
     wanted: Wanted | None = None,
     *,
     ontology: str | Path = "news",
+    confusion: str | Path | None = None,
     blind: bool = False,
     given: str | Path | None = None,
     errors: str | Path | None = None,
@@ -65,6 +67,7 @@ def describe(
         source: `events.jsonl` (also .gz, or `-`).
         wanted: styles, negatives, epoch; see `templates.pairs.Wanted`.
         ontology: that of the events: `news`, `open` or a file.
+        confusion: a model's confusion of types, see `templates.confusions`; without it types stand for their like.
         blind: only negatives of the blind tier, see `templates.blind`; the source is read once more.
         given: JSONL of `{"id", "event", "text"}`, the texts of the style `given`.
         errors: where bad records go; without it, beside a file `out` under the same name with `.errors.jsonl`.
@@ -73,13 +76,15 @@ def describe(
 
     Raises:
         InputError: the source cannot be read; with `strict`, the first bad record.
-        ValueError: a style or kind that is not known, or the style `given` without its file.
+        ValueError: a style or kind that is not known, the style `given` without its file, or a confusion that cannot
+            be used.
     """
     wanted = wanted or Wanted()
     types = None if str(ontology) == "open" else read_ontology(ontology)
     texts = _texts(given) if given else None
     if "given" in wanted.styles and texts is None:
         raise ValueError("style 'given' needs its texts: give a JSONL file of {id, event, text} with --given")
+    weights = read_confusion(confusion, types) if confusion else None
     result = Described()
     with ExitStack() as stack:
         path = stack.enter_context(_readable_twice(source))
@@ -89,7 +94,7 @@ def describe(
             if isinstance(record, CaptionEvents)
             for event in record.events
         )
-        confusable = Confusable(types, corpus)
+        confusable = Confusable(types, corpus, weights)
         tier = None
         if blind:
             read = (record for record in _records(path, types) if isinstance(record, CaptionEvents))

@@ -147,9 +147,9 @@ def test_command_asks_a_model(tmp_path):
 
 
 def test_table_names_kinds_and_groups(capsys):
-    from clip_event import terminal
+    from clip_event import figures
 
     kinds = [choice(0, kind="answer", group="g"), choice(0, kind="rationale", group="g")]
-    terminal.choice(score(kinds, [[1, 0, 0, 0], [0, 1, 0, 0]]) | {"missed": 2})
+    figures.choice(score(kinds, [[1, 0, 0, 0], [0, 1, 0, 0]]) | {"missed": 2})
     printed = capsys.readouterr().out
     assert all(word in printed for word in ("answer", "rationale", "groups", "50.0", "0.0", "100.0", "2 left out"))
