@@ -46,7 +46,7 @@ def clouds(seed: int, counts: list[int], spread: float) -> tuple[np.ndarray, np.
 
 
 def data(train: list[int], test: list[int], spread: float = 1.5) -> Data:
-    return Data(*clouds(1, train, spread), *clouds(2, test, spread), max(len(train), len(test)))
+    return Data(*clouds(1, train, spread), *clouds(2, test, spread))
 
 
 def test_the_probe_is_scikit_learns_at_the_strength_that_a_whole_grid_finds_as_good() -> None:
@@ -82,7 +82,7 @@ def separable(per_class: int) -> Data:
     angles = np.repeat(np.arange(3), per_class) * 2 * np.pi / 3
     points = np.stack([np.cos(angles), np.sin(angles)], 1)
     labels = np.repeat(np.arange(3), per_class)
-    return Data(points, labels, points, labels, 3)
+    return Data(points, labels, points, labels)
 
 
 @pytest.mark.parametrize("shots", [1, 2, 4])

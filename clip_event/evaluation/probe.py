@@ -44,14 +44,12 @@ class Data:
     Attributes:
         train, test: (N, D), (M, D).
         train_labels, test_labels: (N,), (M,), numbers of classes.
-        classes: how many there are, in either.
     """
 
     train: Floats
     train_labels: NDArray[np.int64]
     test: Floats
     test_labels: NDArray[np.int64]
-    classes: int
 
     @cached_property
     def held_out(self) -> NDArray[np.bool_]:
@@ -188,7 +186,7 @@ def probe(
             seen.image[[row for row, _ in there]].double().numpy(),
             np.array([classes.index(label) for _, label in there]),
         ]
-    data = Data(*sides, len(classes))
+    data = Data(*sides)
     learnt = Counter(classes[label] for label in data.train_labels)
     if len(learnt) < 2:
         raise ValueError(f"{train}: one class only, {classes[data.train_labels[0]]!r}; a probe needs two to tell apart")

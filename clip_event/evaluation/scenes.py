@@ -221,8 +221,8 @@ def _retrieval(model: ClipEvent, parts: Sequence[tuple[Tensor, list[str]]], gall
                 found.setdefault(way, []).append(each)
     size = min(gallery, min(len(captions) for _, captions in parts if captions))
     scores: Json = {"images": size}
-    for way, each in found.items():
-        rank = torch.cat(each).numpy()
+    for way, part in found.items():
+        rank = torch.cat(part).numpy()
         scores[way] = {f"r{k}": 100 * float((rank < k).mean()) for k in (1, 5)} | {"interval": interval([rank < 1])}
     return scores
 
