@@ -227,3 +227,84 @@ def evaluate_retrieval(
         with terminal.progress(str(root), "seeing") as step:
             result = run(loaded, file, root, batch_size=batch_size, workers=workers, progress=step)
         _print(result, as_json, figures.retrieval)
+
+
+@evaluate_app.command("probe")
+def evaluate_probe(
+    train: Annotated[Path, typer.Option("--train", help="JSONL of image and label, or of salient events.")],
+    test: Annotated[Path, typer.Option("--test", help="The same, to be asked about.")],
+    images: Images = None,
+    model: Model = "mini",
+    ontology: Annotated[str, typer.Option(help="Says the classes for zero-shot: news, open, or a file.")] = "news",
+    shots: Annotated[str, typer.Option(help="Photographs of each class, few-shot.")] = "1,2,4,8,16",
+    seeds: Annotated[int, typer.Option(min=1, help="Draws of few-shot photographs.")] = 3,
+    device: Device = "auto",
+    batch_size: BatchSize = 64,
+    workers: Workers = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Fit linear classifiers to a model's frozen features: few-shot and over all photographs, zero-shot beside them.
+
+    As in the CLIP paper: logistic regression, its regularisation found on a validation split of TRAIN.
+
+    Example: `clip-event evaluate probe --train train.jsonl --test test.jsonl --images photos -m ViT-B-32/openai`
+    """
+    from clip_event import figures, terminal
+
+    with plain_errors(), terminal.progress(str(images), "embedding") as step:
+        from clip_event.evaluation.probe import probe
+
+        result = probe(
+            asked(model, device),
+            train,
+            test,
+            root_of(images, train),
+            ontology=ontology,
+            shots=_shots(shots),
+            seeds=seeds,
+            batch_size=batch_size,
+            workers=workers,
+            progress=step,
+        )
+    _print(result, as_json, figures.probe)
+
+
+def _shots(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise ValueError(f"--shots: found {text!r}, expected whole numbers as in 1,2,4") from None
+
+
+@evaluate_app.command("scenes")
+def evaluate_scenes(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="As `clip-event scenes` writes it.")],
+    model: Model = "mini",
+    styles: Annotated[str, typer.Option(help="Of sentence, short, type, caption, edited, graph.")] = "sentence,caption",
+    gallery: Annotated[int, typer.Option(min=2, help="Scenes in one retrieval.")] = 200,
+    device: Device = "auto",
+    batch_size: BatchSize = 64,
+    workers: Workers = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Who does what to whom in drawn scenes: true against false descriptions, retrieval, event types.
+
+    Beside each accuracy: on mirrored pictures, without the instrument in the texts, and of a judge of texts alone.
+
+    Example: `clip-event evaluate scenes scenes/dev -m tuned`
+    """
+    from clip_event import figures, terminal
+
+    with plain_errors(), terminal.progress(str(folder), "embedding") as step:
+        from clip_event.evaluation.scenes import scenes
+
+        result = scenes(
+            asked(model, device),
+            folder,
+            styles=[style for style in styles.split(",") if style],
+            gallery=gallery,
+            batch_size=batch_size,
+            workers=workers,
+            progress=step,
+        )
+    _print(result, as_json, figures.scenes)

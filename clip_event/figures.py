@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from templates.confusions import Confusion
 
 CONFUSED = 12
+SHOWN = 30
 
 
 def scores(result: dict[str, Any]) -> None:
@@ -204,3 +205,70 @@ def choice(result: dict[str, Any]) -> None:
         low, high = part["interval"]
         table.add_row(name, f"{part['accuracy']:.1f}", f"{low:.1f} to {high:.1f}", f"{part['questions']:,}")
     Console().print(table)
+
+
+def probe(result: dict[str, Any]) -> None:
+    """Zero-shot, few-shot and linear-probe accuracy, and what does not add up."""
+    title = f"{result['train']:,} photographs to learn from, {result['test']:,} asked, {result['classes']} classes"
+    table = _numbers_table("photographs of each class", "accuracy", "95 %", "mean per class", "draws", title=title)
+    _probe_row(table, "0 (zero-shot)", result["zero_shot"])
+    for shots, found in result["few_shot"].items():
+        _probe_row(table, f"{shots} *" if found["short"] else shots, found)
+    _probe_row(table, "all (linear probe)", result["linear_probe"])
+    console = Console(highlight=False)
+    console.print(table)
+    for shots, found in result["few_shot"].items():
+        if short := found["short"]:
+            said = ", ".join(f"{escape(name)} {number}" for name, number in list(short.items())[:SHOWN])
+            console.print(f"* {shots}: fewer to draw from, all taken: {said}", soft_wrap=True)
+    if only := result["only_in_test"]:
+        said = ", ".join(f"{escape(name)} {number}" for name, number in only.items())
+        console.print(f"only in the test file, where no probe can tell them (counted wrong): {said}", soft_wrap=True)
+    for key, said in (
+        ("unlabelled", "records show no event and are left out"),
+        ("missing", "photographs cannot be read and are left out"),
+        ("in_both", "photographs are in both files: the figures are too good"),
+    ):
+        if result[key]:
+            console.print(f"{result[key]:,} {said}")
+
+
+def scenes(result: dict[str, Any]) -> None:
+    """True against false descriptions of scenes, retrieval, types; accuracy by type of event."""
+    console, missing = Console(highlight=False), result["missing"]
+    title = f"{result['scenes']:,} scenes" + (f", {missing} without a picture" if missing else "")
+    table = _numbers_table("true against false", "accuracy", "95 %", "mirrored", "no instrument", "blind", title=title)
+    for style, kinds in result["pairs"].items():
+        for kind, found in kinds.items():
+            others = (found[name] for name in ("mirrored", "no_instrument", "blind"))
+            cells = ("" if value is None else f"{value:.1f}" for value in others)
+            table.add_row(f"{style}, {kind}", f"{found['accuracy']:.1f}", _bounds(found["interval"]), *cells)
+    console.print(table)
+    table = _numbers_table("", "R@1", "95 %", "R@5", title="retrieval")
+    for name, said in (("retrieval", "without twins"), ("retrieval_with_twins", "with twins")):
+        found = result[name]
+        for way in ("image_to_text", "text_to_image"):
+            row = found[way]
+            head = f"{way.replace('_', ' ')}, {said}, among {found['images']}"
+            table.add_row(head, f"{row['r1']:.1f}", _bounds(row["interval"]), f"{row['r5']:.1f}")
+    console.print(table)
+    kind = result["type"]
+    table = _numbers_table("event type", "event", "role", title="accuracy by type, all styles")
+    for name, found in result["by_type"].items():
+        table.add_row(escape(name), *(f"{found[key]:.1f}" if key in found else "" for key in ("event", "role")))
+    console.print(table)
+    low_high = _bounds(kind["interval"])
+    console.print(f"type among the {kind['types']} shown, zero-shot: {kind['accuracy']:.1f} ({low_high})")
+
+
+def _probe_row(table: Table, name: str, found: dict[str, Any]) -> None:
+    draws = f"{min(found['draws']):.1f} to {max(found['draws']):.1f}" if "draws" in found else ""
+    table.add_row(name, f"{found['accuracy']:.1f}", _bounds(found["interval"]), f"{found['mean_per_class']:.1f}", draws)
+
+
+def _numbers_table(first: str, *others: str, title: str) -> Table:
+    """Numbers stand on the right."""
+    table = Table(first, *others, title=title)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table

@@ -12,7 +12,7 @@ from torch import Tensor
 from clip_event.models import Loaded, load
 from clip_event.patches import encode_images
 from clip_event.stream import Picture, stream
-from clip_event.texts import encode_texts
+from clip_event.texts import SAMPLE, encode_texts
 from extraction.extractor import pick_device
 from templates.describe import describe
 from templates.events import Event
@@ -66,18 +66,16 @@ class ClipEvent:
 
     @cached_property
     def text_fingerprint(self) -> str:
-        """Names the text tower by its weights and tokenizer settings, so that text embeddings can be kept on disk."""
-        digest = blake2b(digest_size=16)
-        digest.update(repr(sorted(self.loaded.config["text_cfg"].items())).encode())
+        """Names the text tower by its weights, settings and tokens, so that text embeddings can be kept on disk."""
+        digest = blake2b(repr(sorted(self.loaded.config["text_cfg"].items())).encode(), digest_size=16)
+        digest.update(repr(self.loaded.tokenizer(list(SAMPLE)).tolist()).encode())
         for name, tensor in sorted(cast(Any, self.loaded.model).state_dict().items()):
             if not name.startswith("visual."):
-                words = tensor.detach().cpu().flatten().view(torch.uint8)
-                whole = words[: len(words) // 4 * 4].view(torch.int32).long()
-                # sums of whole numbers do not hang on the order or the threads that add them
-                digest.update(f"{name} {tuple(tensor.shape)} {int(whole.sum())} {int((whole * whole).sum())}".encode())
+                digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+                digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
         return digest.hexdigest()
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def encode_texts(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
         """Embeddings (texts, D) of unit length, on the CPU in float32."""
         if not texts:
@@ -86,7 +84,7 @@ class ClipEvent:
         found = encode_texts(self.loaded.model, self.loaded.tokenizer, texts, short=short, batch_size=batch_size)
         return found.float().cpu()
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def see(self, pixels: Tensor, patches: bool = False) -> tuple[Tensor, Tensor | None]:
         """Embeddings of images as `preprocess_val` gives them, and of their patches where those are asked for.
 
@@ -99,7 +97,9 @@ class ClipEvent:
         if not len(pixels):
             return torch.zeros(0, self.loaded.config["embed_dim"]), None
         model = cast(Any, self.loaded.model)
-        pixels = pixels.to(self.device, next(model.visual.parameters()).dtype).to(memory_format=torch.channels_last)
+        # where weights are mixed, layers that want float32 cast for themselves
+        dtype = min((weight.dtype for weight in model.visual.parameters()), key=lambda dtype: dtype.itemsize)
+        pixels = pixels.to(self.device, dtype, memory_format=torch.channels_last)
         if not patches:
             return model.encode_image(pixels, normalize=True).float().cpu(), None
         image, parts = encode_images(model, pixels)

@@ -5,6 +5,7 @@ in this process, and no picture that would fill the memory.
 """
 
 import io
+import math
 import re
 import warnings
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+NARROWEST = 100
+"""A picture longer than this many times its breadth is a strip, which resizing by the breadth would blow up."""
 REMOTE = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 PART = re.compile(r"#xywh=(-?\d+),(-?\d+),(\d+),(\d+)$")
 WHOLE = 1 << 30  # more pixels than any side has: decode at full size
@@ -27,6 +30,10 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """EXIF orientation to what undoes it; `ImageOps.exif_transpose` also rewrites the EXIF data, and fails on odd ones."""
+
+# of odd EXIF data, once for each file. Appended, so that a filter of the caller's goes first; not `catch_warnings`,
+# which threads that decode side by side would undo for each other and for the caller
+warnings.filterwarnings("ignore", module=r"PIL\.", append=True)
 
 
 class PictureError(ValueError):
@@ -86,23 +93,17 @@ def read(picture: Path | bytes, size: int, name: str = "") -> Image.Image:
         name: what errors call a picture that is given as bytes.
 
     Raises:
-        PictureError: no such file, truncated, broken, not one of `FORMATS`, or of more pixels than
-            `PIL.Image.MAX_IMAGE_PIXELS`.
+        PictureError: no such file, truncated, broken, not one of `FORMATS`, of more pixels than
+            `PIL.Image.MAX_IMAGE_PIXELS`, or longer than `NARROWEST` times its breadth.
     """
     name = name or (str(picture) if isinstance(picture, Path) else "picture")
     try:
         if isinstance(picture, Path) and not picture.is_file():  # opening a pipe would wait for ever
             raise PictureError(name, "is no file" if picture.exists() else "no such file")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd EXIF data, once for each file
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture, formats=FORMATS) as opened:
-                opened.draft(None, (size, size))
-                opened.load()
-                turn, plain = _turn(opened), _rgb(opened)
-                upright = plain.copy() if turn is None else plain.transpose(turn)
-                upright.info = {}  # whoever reads the orientation there would turn it once more
-                return upright
+        with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture, formats=FORMATS) as opened:
+            _check(*opened.size)
+            opened.draft(None, (size, size))
+            return upright(opened)
     except (PictureError, MemoryError):
         raise
     except UnidentifiedImageError:
@@ -149,6 +150,16 @@ def parted(name: str) -> tuple[str, tuple[int, int, int, int] | None]:
     return name[: found.start()], (left, top, width, height)
 
 
+def upright(picture: Image.Image) -> Image.Image:
+    """A copy as RGB, turned as its EXIF data says, under the rules of `read`. Raises what decoders raise."""
+    _check(*picture.size)
+    picture.load()
+    turn, plain = _turn(picture), _rgb(picture)
+    found = plain.copy() if turn is None else plain.transpose(turn)
+    found.info = {}  # whoever reads the orientation there would turn it once more
+    return found
+
+
 def load(picture: Path | bytes | PictureError, size: int, name: str = "") -> Image.Image | PictureError:
     """As `read`, but a picture that cannot be used is returned as its error: what a data loader's worker hands on."""
     if isinstance(picture, PictureError):
@@ -157,6 +168,13 @@ def load(picture: Path | bytes | PictureError, size: int, name: str = "") -> Ima
         return read(picture, size, name)
     except PictureError as error:
         return error
+
+
+def _check(width: int, height: int) -> None:
+    if width * height > (most := Image.MAX_IMAGE_PIXELS or math.inf):
+        raise ValueError(f"has {width} x {height} pixels, expected at most {most:,}")
+    if max(width, height) > NARROWEST * min(width, height):
+        raise ValueError(f"has {width} x {height} pixels, expected at most {NARROWEST} times as long as broad")
 
 
 def _rgb(picture: Image.Image) -> Image.Image:

@@ -16,12 +16,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from clip_event.pictures import Part, PictureError, read
+from clip_event.pictures import Part, PictureError, read, upright
 
 if TYPE_CHECKING:
     from clip_event.model import ClipEvent
 
 Picture = Path | str | bytes | Image.Image | Part
+DRAFT = 2
+"""Times the model's side that a JPEG is decoded for: embeddings then agree with those of the whole to 1e-3."""
 Key = TypeVar("Key")
 
 
@@ -53,11 +55,17 @@ def stream(
     """Embed photographs as they come; of those read ahead at most two batches are in memory.
 
     Args:
-        pictures: a key of the caller's, with a path, a part, a file's content, a PIL image, or why there is none.
+        pictures: a key of the caller's, with a path, a part, a file's content, a PIL image, or why there is none. What
+            it raises comes through at once, before what it gave last.
         workers: threads that decode.
+
+    Raises:
+        ValueError: `batch_size` or `workers` below 1.
     """
+    if batch_size < 1 or workers < 1:
+        raise ValueError(f"found batch_size={batch_size} and workers={workers}, expected 1 or more")
     given = iter(pictures)
-    with ThreadPoolExecutor(max(1, workers)) as pool:
+    with ThreadPoolExecutor(workers) as pool:
 
         def begin() -> list[tuple[Key, "Future[Prepared]"]]:
             return [(key, pool.submit(prepare, model, one)) for key, one in islice(given, batch_size)]
@@ -78,16 +86,22 @@ def prepare(model: "ClipEvent", picture: Picture | PictureError) -> Prepared:
     """One photograph as the model takes it, (3, height, width) or why it cannot be."""
     if isinstance(picture, PictureError):
         return picture
+    if not isinstance(picture, Picture):
+        raise TypeError(f"found a picture of {type(picture).__name__}, expected a path, bytes or a PIL image")
     try:
         if isinstance(picture, Part):
             picture = picture.read()
-        elif not isinstance(picture, Image.Image):
-            picture = read(Path(picture) if isinstance(picture, str) else picture, model.side)
-        elif picture.mode != "RGB":
-            picture = picture.convert("RGB")
+        elif isinstance(picture, Image.Image):
+            picture = upright(picture)
+        else:
+            picture = read(Path(picture) if isinstance(picture, str) else picture, DRAFT * model.side)
+        return model.loaded.preprocess_val(picture)
     except PictureError as error:
         return error
-    return model.loaded.preprocess_val(picture)
+    except MemoryError:
+        raise
+    except Exception as error:  # of a PIL image's decoder, or of a transform that a size is too odd for
+        return PictureError("picture", str(error) or type(error).__name__)
 
 
 def _seen(model: "ClipEvent", batch: "list[tuple[Key, Future[Prepared]]]", patches: bool) -> Seen[Key]:

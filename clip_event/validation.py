@@ -148,6 +148,13 @@ def retrieval(image: Tensor, text: Tensor, captions: Sequence[str], gallery: int
             every text alike would else find them all.
         gallery: how many are compared at a time; all, where there are fewer.
     """
+    found = ranks(image, text, captions, gallery)
+    scores = {way: {f"r{k}": float((rank < k).float().mean()) for k in RANKS} for way, rank in found.items()}
+    return {"images": min(gallery, len(image)), **scores}
+
+
+def ranks(image: Tensor, text: Tensor, captions: Sequence[str], gallery: int) -> dict[str, Tensor]:
+    """As `retrieval`, but (asked,) from 0 for each photograph and each caption that is asked, in whole galleries."""
     gallery = min(gallery, len(image))
     found: dict[str, list[Tensor]] = defaultdict(list)
     numbers = {caption: number for number, caption in enumerate(captions)}
@@ -158,10 +165,7 @@ def retrieval(image: Tensor, text: Tensor, captions: Sequence[str], gallery: int
         cosines = rows @ columns.T
         found["image_to_text"].append(_rank(cosines, same))
         found["text_to_image"].append(_rank(cosines.T, same))
-    scores = {
-        way: {f"r{k}": float((torch.cat(ranks) < k).float().mean()) for k in RANKS} for way, ranks in found.items()
-    }
-    return {"images": gallery, **scores}
+    return {way: torch.cat(each) for way, each in found.items()}
 
 
 def _rank(cosines: Tensor, same: Tensor) -> Tensor:

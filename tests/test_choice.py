@@ -141,7 +141,7 @@ def test_command_asks_a_model(tmp_path):
     words = ["evaluate", "choice", tmp_path / "q.jsonl", "--images", tmp_path, "--device", "cpu", "--json"]
     result = json.loads(CliRunner().invoke(app, [str(word) for word in words]).stdout)
     assert (result["accuracy"], result["by_kind"]["k"]["questions"], result["missed"]) == (100, 1, 0)
-    wrong = CliRunner().invoke(app, [str(word) for word in (*words, "--form", "gqa")])
+    wrong = CliRunner().invoke(app, [str(word) for word in (*words, "--format", "gqa")])
     assert wrong.exit_code == 1
     assert "no form 'gqa': it is one of plain, vcr, visualcomet" in wrong.output
 

@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 import torch
-from asked import Told, photograph
 from PIL import Image
+from told import Told, photograph
 from typer.testing import CliRunner
 
 from clip_event._open_clip import open_clip

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from asked import Told, photograph
+from told import Told, photograph
 from typer.testing import CliRunner
 
 from clip_event.cli import app

@@ -15,10 +15,11 @@ from safetensors.torch import load_file
 from torch.nn import functional as F
 
 import clip_event
+from clip_event.evaluation.scenes import told
 from clip_event.models import Loaded, load, save
 from clip_event.scenes import draw, plan, record_of
 from clip_event.training.mini import Settings, begin, drawn, make_mini, pixels, train
-from clip_event.training.scores import evaluate, told
+from clip_event.training.scores import evaluate
 from clip_event.training.vocabulary import SPECIAL, train_tokenizer, vocabulary_texts
 from templates.events import CaptionEvents
 

@@ -1,26 +1,20 @@
 """What a model sees in scenes: their captions, their types, and who did what to whom, against negatives that lie."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from clip_event.evaluation.scenes import GALLERY, right, told
 from clip_event.models import Loaded
 from clip_event.scenes import Scene, record_of
 from clip_event.texts import encode_texts
-from templates.confusable import Confusable
-from templates.corpus import Corpus
+from clip_event.validation import ranks
 from templates.events import CaptionEvents
 from templates.ontology import load_ontology
-from templates.pairs import Wanted, described
-from templates.statement import statement
 
-GALLERY = 200
 BATCH = 250
-
-Pair = tuple[int, str, str, str, str]
-"""Number of the scene, style, kind of negative, positive, negative."""
 
 
 @torch.no_grad()
@@ -40,52 +34,30 @@ def evaluate(loaded: Loaded, scenes: Sequence[Scene], pictures: Tensor) -> dict[
     records = [CaptionEvents(**record_of(scene)) for scene in scenes]
     model = cast(Any, loaded.model)
     image = torch.cat([model.encode_image(part, normalize=True) for part in pictures.split(BATCH)])
-    caption = _encoded(loaded, [record.caption for record in records])
-    halves = [(image[first::2], caption[first::2]) for first in (0, 1)]
+    said = [record.caption for record in records]
+    caption = _encoded(loaded, said)
+    halves = [(image[first::2], caption[first::2], said[first::2]) for first in (0, 1)]
     found = {
         "retrieval": _per_cent(torch.cat([_first(*half) for half in halves])),
-        "retrieval with twins": _per_cent(_first(image, caption)),
+        "retrieval with twins": _per_cent(_first(image, caption, said)),
         "type": _types(loaded, records, image),
     }
     pairs = told(records)
     rows = torch.tensor([number for number, *_ in pairs])
     true = _encoded(loaded, [positive for *_, positive, _ in pairs])
     false = _encoded(loaded, [negative for *_, negative in pairs])
-    # texts are encoded in groups of one length; the same sentence may come out apart by rounding
     ahead = (image[rows] * (true - false)).sum(1)
-    right = torch.where(ahead.abs() < 1e-6, 0.5, (ahead > 0).float())
     names = [f"{kind}, {style}" for _, style, kind, _, _ in pairs]
-    return found | _means(names, right)
-
-
-def told(records: Sequence[CaptionEvents], wanted: Mapping[str, int] = {"event": 1, "role": 1}) -> list[Pair]:
-    """Descriptions of scenes in two styles, each with its negatives."""
-    ontology = load_ontology()
-    corpus = Corpus(statement(record, event, ontology) for record in records for event in record.events)
-    confusable, asked = Confusable(ontology, corpus), Wanted(("sentence", "caption"), wanted)
-    return [
-        (number, row["style"], negative["kind"], row["positive"], negative["text"])
-        for number, record in enumerate(records)
-        for one in described(record, confusable, asked)
-        for row in one["pairs"]
-        for negative in row["negatives"]
-    ]
+    return found | _means(names, right(ahead))
 
 
 def _encoded(loaded: Loaded, texts: Sequence[str]) -> Tensor:
     return encode_texts(loaded.model, loaded.tokenizer, texts, batch_size=BATCH)
 
 
-def _first(image: Tensor, caption: Tensor) -> Tensor:
+def _first(image: Tensor, captions: Tensor, said: Sequence[str]) -> Tensor:
     """Which are found in the first place, either way, in whole galleries only, or in the one there is."""
-    size = min(GALLERY, len(image))
-    galleries = [slice(start, start + size) for start in range(0, len(image) - size + 1, size)]
-    hits = []
-    for gallery in galleries:
-        near = image[gallery] @ caption[gallery].T
-        right = torch.arange(size)
-        hits += [near.argmax(0) == right, near.argmax(1) == right]
-    return torch.cat(hits).float()
+    return torch.cat(list(ranks(image, captions, said, GALLERY).values())).eq(0).float()
 
 
 def _types(loaded: Loaded, records: Sequence[CaptionEvents], image: Tensor) -> float:

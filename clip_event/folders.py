@@ -1,0 +1,139 @@
+"""The photographs that a command is given: files, folders walked as they come, and files of records."""
+
+import gzip
+import heapq
+import os
+import sys
+import zlib
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from clip_event.pictures import FORMATS, PictureError, place
+from extraction.records import Bad, InputError, jsonl_rows
+
+Key = str | dict[str, Any]
+"""A path as found, or a record of a file of records, with all its keys."""
+Found = tuple[Key, Path | PictureError]
+
+RECORDS = (".jsonl", ".ndjson", ".json")
+AT_A_TIME = 50_000
+"""Names of one folder in memory; a larger one is listed again for the next so many."""
+
+
+def find_pictures(sources: Iterable[str | Path], images: str | Path | None = None) -> Iterator[Found]:
+    """Photographs one after the other, each with its path or record, for `clip_event.stream`.
+
+    Args:
+        sources: in any number and order:
+            a file, whatever its ending;
+            a folder, searched in depth by name for files with an ending of `pictures.FORMATS`. What begins with a dot
+            is skipped. Links to folders are not followed: what lies inside is found by itself;
+            JSONL of records with `image` (.jsonl, .ndjson, .json, also .gz), or `-` for the same on standard input.
+        images: the folder that records' paths are relative to and must lie in. By default that of the file of records,
+            for standard input the current one.
+
+    Yields:
+        The key, and the path or why it is none: of a line that is no record or has no image, of a path or link that
+        leaves its folder, of a folder that cannot be opened.
+
+    Raises:
+        InputError: a source is not there, or is a broken archive; when its turn comes.
+    """
+    for source in map(str, sources):
+        path = Path(source)
+        if source == "-":
+            yield from _records(sys.stdin.buffer, "standard input", Path(images or "."))
+        elif path.is_dir():
+            yield from _walk(source)
+        elif not path.exists():
+            raise InputError(f"{source}: no such file or folder of photographs")
+        elif source.lower().removesuffix(".gz").endswith(RECORDS):
+            yield from _file(path, Path(images or path.parent))
+        else:
+            yield _printable(source), path
+
+
+def _walk(top: str) -> Iterator[Found]:
+    root, stack = Path(top).resolve(), [(top, _entries(top))]
+    while stack:
+        folder, entries = stack[-1]
+        try:
+            name, is_folder, is_link = next(entries)
+        except StopIteration:
+            stack.pop()
+            continue
+        except OSError as error:
+            stack.pop()
+            yield _printable(folder), PictureError(folder, error.strerror or str(error))
+            continue
+        path = os.path.join(folder, name)
+        if is_folder:
+            stack.append((path, _entries(path)))
+        elif is_link and os.path.isdir(path):
+            if isinstance(outside := _linked(path, root), PictureError):
+                yield _printable(path), outside
+        elif os.path.splitext(name)[1].lower() in _endings():
+            yield _printable(path), _linked(path, root) if is_link else Path(path)
+
+
+def _entries(folder: str) -> Iterator[tuple[str, bool, bool]]:
+    """Name, whether a folder and whether a link, by name."""
+    last, full = "", True
+    while full:
+        with os.scandir(folder) as entries:
+            told = (
+                (entry.name, entry.is_dir(follow_symlinks=False), entry.is_symlink())
+                for entry in entries
+                if entry.name > last and not entry.name.startswith(".")
+            )
+            part = heapq.nsmallest(AT_A_TIME, told)
+        yield from part
+        if full := len(part) == AT_A_TIME:
+            last = part[-1][0]
+
+
+def _linked(path: str, root: Path) -> Path | PictureError:
+    """The path, unless the link leads out of the folder."""
+    try:
+        place(os.path.abspath(path), root, root)
+    except PictureError as error:
+        return error
+    return Path(path)
+
+
+@cache
+def _endings() -> frozenset[str]:
+    return frozenset(ending for ending, form in Image.registered_extensions().items() if form in FORMATS)
+
+
+def _printable(path: str) -> str:
+    """Bytes of a name that are no text would stop whoever writes the key."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _file(path: Path, root: Path) -> Iterator[Found]:
+    try:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as lines:
+            yield from _records(lines, str(path), root)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: broken gzip file: {error}") from None
+
+
+def _records(lines: Any, name: str, root: Path) -> Iterator[Found]:
+    for number, row in jsonl_rows(lines):
+        where = f"{name}:{number}"
+        if isinstance(row, Bad):
+            yield where, PictureError(where, row.reason)
+        elif not isinstance(row, dict):
+            yield where, PictureError(where, "expected an object with an image")
+        elif not isinstance(image := row.get("image"), str):
+            yield row, PictureError(where, f"image is {type(image).__name__}, expected a path")
+        else:
+            try:
+                yield row, place(image, root, root)
+            except PictureError as error:
+                yield row, error
