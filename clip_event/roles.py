@@ -29,7 +29,7 @@ from templates.statement import open_template
 from templates.supposed import UnsayableError
 
 STYLES = ("sentence",)
-MARGIN = 0.5
+MARGIN = 1.0
 EXACT = 2000
 WIDTH = 32
 BLOCK = 64
