@@ -112,7 +112,9 @@ class Texts:
 
 @dataclass(frozen=True)
 class _Sayings:
-    """The words of a casting's assignments, each found once."""
+    """The words of a casting's assignments, found once as long as there are not too many."""
+
+    MOST = 50_000
 
     casting: Casting
     styles: Sequence[str]
@@ -122,12 +124,16 @@ class _Sayings:
     def told(self, assignment: Assignment) -> list[list[str]]:
         """See `Casting.told`."""
         if assignment not in self._told:
+            if len(self._told) >= self.MOST:
+                self._told.clear()
             self._told[assignment] = self.casting.told(assignment, self.styles)
         return self._told[assignment]
 
     def begun(self, assignment: Assignment) -> list[str]:
         """What a beginning says so far, in each style."""
         if assignment not in self._begun:
+            if len(self._begun) >= self.MOST:
+                self._begun.clear()
             self._begun[assignment] = [self.casting.say(assignment, style)[0] for style in self.styles]
         return self._begun[assignment]
 
@@ -175,11 +181,12 @@ def assign(
         raise ValueError("texts: belong to another model; make Texts(model) of this one")
     casting, texts = _casting(event_type, ontology, candidates), texts or Texts(model)
     score = _Scores(texts.sayings(casting, styles), model.scale if scale is None else scale, margin, texts)
+    if not len(image):
+        return []
     few = list(islice(casting.all(), exact + 1))
     if len(few) <= exact:
         few = [one for one in few if score.sayings.told(one)]
-        logits = score.whole(image, few) if few else image.new_zeros(len(image), 0)
-        return [_result(casting, few, row, styles, True) for row in logits]
+        return [_result(casting, few, row, styles, True) for row in score.whole(image, few)]
     found = []
     for block in image.split(BLOCK):
         found += [_result(casting, *one, styles, False) for one in _beam(casting, score, block, width)]
@@ -206,6 +213,8 @@ class _Scores:
 
     def whole(self, image: Tensor, assignments: Sequence[Assignment]) -> Tensor:
         """(I, assignments): the log of the mean likelihood of the hypotheses of each, and the margins."""
+        if not assignments:
+            return image.new_zeros(len(image), 0)
         told = [self.sayings.told(one) for one in assignments]
         logits = self._logits(image, [texts for hypotheses in told for texts in hypotheses])
         parts = logits.split([len(hypotheses) for hypotheses in told], dim=1)

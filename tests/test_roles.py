@@ -247,9 +247,12 @@ def test_somebody_else_is_said_in_the_place_of_nobody():
 @pytest.mark.parametrize("ontology", ["news", None])
 def test_nobody_who_fits_leaves_every_role_empty(mini, ontology):
     kind = "Justice:Arrest-Jail" if ontology else "arrest"
+    assert assign(mini, torch.ones(0, 128), kind, [PRIEST], ontology, exact=0) == []
     found = assign(mini, torch.ones(2, 128), kind, [], ontology)
     assert [one.fillers for one in found] == [{}, {}]
     assert found[0].to_dict()["arguments"] == []
+    narrow = assign(mini, torch.ones(1, 128), "Contact:Meet", [PRIEST, NURSE, BEACH], exact=0, width=1)[0]
+    assert 0 < narrow.probability <= 1  # whatever the search comes to
     alone = assign(mini, torch.ones(1, 128), "Life:Marry", [Candidate("a priest", "person")])[0]
     assert alone.fillers == {"Person": ()}  # nobody marries alone
     assert alone.by_role["Person"][None] == 1
