@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from clip_event.objective import Objective
 from clip_event.order import of_rank, order
 from clip_event.patches import no_patches
 from clip_event.prepare import Progress
+from clip_event.prompt import Prompt, first_prompt, together
 from clip_event.ranks import Place
 from clip_event.sources import Source, open_source
 from clip_event.steps import Encoder
@@ -39,7 +40,11 @@ BYTES = 4  # of a number in float32
 
 @dataclass
 class Assembly:
-    """All that the loop needs. `start` is the model as it began; the encoders share it and `loaded.model`."""
+    """All that the loop needs.
+
+    `encoder` encodes with `loaded`, `beginning` with the model as it came. `start` is what alpha 0 means: that model,
+    with the prompt as it began.
+    """
 
     loaded: Loaded
     start: nn.Module
@@ -82,10 +87,10 @@ def assemble(config: Config, place: Place, progress: Progress | None = None) -> 
         raise ValueError(
             f"losses local, alignment and distance need patches, and there are none: {reason}; set them to 0"
         )
-    start = deepcopy(loaded.model).eval().requires_grad_(False)
-    set_trainable(loaded.model, config.model.image, config.model.text, rank=config.model.rank, seed=config.seed)
-    if config.model.checkpointing:
-        loaded.model.set_grad_checkpointing(True)  # type: ignore[operator]
+    start, came = deepcopy(loaded.model).eval().requires_grad_(False), deepcopy(loaded.prompt)
+    loaded = replace(loaded, prompt=_prompt(config, loaded))
+    first = deepcopy(loaded.prompt)
+    _trainable(config, loaded)
     train, held_out = _sources(config, progress)
     confusable = _confusable(config, train)
     shape = _shape(loaded)
@@ -107,13 +112,13 @@ def assemble(config: Config, place: Place, progress: Progress | None = None) -> 
     validation = Validation(checks, checked, collate, config.evaluation.gallery, 64, workers)
     pad, short = pad_id(loaded.tokenizer), loaded.full_length is None
     bf16 = place.device.type == "cuda" and config.model.precision == "fp32"
-    encoder = Encoder(loaded.model, pad, short, objective.needs_patches, bf16)
+    encoder = Encoder(loaded.model, pad, short, objective.needs_patches, bf16, loaded.prompt)
     plan = _plan(config, loaded, place, len(numbers), len(checked))
     return Assembly(
         loaded,
-        start,
+        together(start, first),
         encoder,
-        Encoder(start, pad, short, False, bf16),
+        Encoder(start, pad, short, False, bf16, came),
         objective,
         examples,
         collate,
@@ -142,6 +147,26 @@ def steps_of(config: Config, records: int) -> tuple[int, int]:
     """Steps of an epoch, and of the whole run."""
     each = records // config.optim.batch
     return each, min(config.optim.steps or each * config.optim.epochs, each * config.optim.epochs)
+
+
+def _prompt(config: Config, loaded: Loaded) -> Prompt | None:
+    """The prompt to train: that of the model, where it has one already."""
+    if config.model.prompt == "learned":
+        return loaded.prompt or first_prompt(loaded.model, loaded.tokenizer, config.model.context)
+    if loaded.prompt is not None:
+        raise ValueError(
+            f"{config.model.name} has a learned prompt; set model.prompt='learned' to go on with it, or tune a copy of "
+            "the folder without prompt.safetensors"
+        )
+    return None
+
+
+def _trainable(config: Config, loaded: Loaded) -> None:
+    set_trainable(loaded.model, config.model.image, config.model.text, rank=config.model.rank, seed=config.seed)
+    if loaded.prompt and config.model.image == config.model.text == "frozen":
+        loaded.model.logit_scale.requires_grad_(False)  # so that the weights stay those of the base
+    if config.model.checkpointing:
+        loaded.model.set_grad_checkpointing(True)  # type: ignore[operator]
 
 
 def _kinds(config: Config) -> list[str]:
@@ -186,6 +211,8 @@ def _shape(loaded: Loaded) -> tuple[int, int]:
 
 def _plan(config: Config, loaded: Loaded, place: Place, records: int, checked: int) -> Json:
     counts = count_trainable(loaded.model)
+    if loaded.prompt is not None:
+        counts["prompt"] = loaded.prompt.vectors.numel()
     weights = sum(parameter.numel() for parameter in loaded.model.parameters())
     each, steps = steps_of(config, records)
     moving = counts.total()

@@ -52,6 +52,8 @@ class Model(_Section):
     image: Literal["all", "frozen", "lora"] = "all"
     text: Literal["all", "frozen", "lora"] = "all"
     rank: int = Field(default=16, ge=1)
+    prompt: Literal["none", "learned"] = Field(default="none", description="see `clip_event.prompt`")
+    context: int = Field(default=8, ge=1, description="vectors of a new prompt")
     random: int | None = Field(default=None, description="seed of random weights instead of trained ones")
     checkpointing: bool = Field(default=False, description="recompute activations: less memory, more time")
 
