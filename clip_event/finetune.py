@@ -64,13 +64,13 @@ def finetune(config: Config, *, resume: bool = False, say: Say = print) -> Path:
             raise FinetuneError(f"optim.batch={config.optim.batch} cannot be shared evenly by {place.world} processes")
         folder = _folder(config, resume) if place.rank == 0 else Path(config.out)
         assembly = assemble(config, place, _progress(say) if place.rank == 0 else None)
-        with metrics(folder if place.rank == 0 else None) as written:
-            speak = say if place.rank == 0 else _quiet
-            for line in assembly.lines():
-                speak(line)
-            if written and not resume:
-                written.write("plan", **assembly.plan)
-            _Run(config, place, assembly, folder, written, speak).go(resume)
+        speak = say if place.rank == 0 else _quiet
+        for line in assembly.lines():
+            speak(line)
+        run = _Run(config, place, assembly, folder, speak)
+        step = run.resumed() if resume else None
+        with metrics(folder if place.rank == 0 else None, after=step) as run.written:
+            run.go(step)
         if place.rank == 0:
             _finish(folder)
     return folder
@@ -79,11 +79,9 @@ def finetune(config: Config, *, resume: bool = False, say: Say = print) -> Path:
 class _Run:
     """One run: what its steps share."""
 
-    def __init__(
-        self, config: Config, place: Place, assembly: Assembly, folder: Path, written: Metrics | None, say: Say
-    ) -> None:
-        self.config, self.place, self.assembly, self.folder = config, place, assembly, folder
-        self.written, self.say = written, say
+    def __init__(self, config: Config, place: Place, assembly: Assembly, folder: Path, say: Say) -> None:
+        self.config, self.place, self.assembly, self.folder, self.say = config, place, assembly, folder, say
+        self.written: Metrics | None = None
         self.model, self.whole = assembly.loaded.model, assembly.encoder.whole
         self.optimizer = optimizer(self.whole, config.optim)
         self.missing, self.seen = Missing(folder / "missing.jsonl"), 0
@@ -92,12 +90,18 @@ class _Run:
         shared = config.model_dump(exclude={"out", "device", "log_every", "save_every", "evaluation"})
         self.settings = json.dumps(shared, sort_keys=True)
 
-    def go(self, resume: bool) -> None:
-        step = 0
-        before = self._evaluate(self.assembly.beginning, 0, None if resume else "start", None)
-        if resume:
-            step = load_checkpoint(self.folder, self.whole, self.optimizer, self.settings)
-            self.say(f"going on after step {step}")
+    def resumed(self) -> int:
+        """The step that the checkpoint was written after; all stands as it did then."""
+        step = load_checkpoint(self.folder, self.whole, self.optimizer, self.settings)
+        self.say(f"going on after step {step}")
+        return step
+
+    def go(self, after: int | None) -> None:
+        """From the first step on, or from the one after."""
+        if self.written and after is None:
+            self.written.write("plan", **self.assembly.plan)
+        before = self._evaluate(self.assembly.beginning, 0, "start" if after is None else None, None)
+        step = after or 0
         with self._stoppable():
             for epoch in range(step // self.each, -(-self.steps // self.each)):
                 step = self._epoch(epoch, step)

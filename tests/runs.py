@@ -55,9 +55,12 @@ def config(world: Path, out: Path, **sections) -> Config:
     return parse_config(settings(world, out, **sections))
 
 
+def every_line(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
 def lines(folder: Path, event: str) -> list[dict]:
-    found = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    return [one for one in found if one["event"] == event]
+    return [one for one in every_line(folder) if one["event"] == event]
 
 
 def losses(folder: Path) -> dict[int, float]:
