@@ -4,7 +4,7 @@ Texts and negatives are drawn by record and epoch in the loader's workers, so th
 in every run, whatever the number of workers or processes and wherever an interrupted run goes on.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from hashlib import blake2b
 from random import Random
@@ -200,9 +200,16 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """With every tensor on the device."""
+        return self._with(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> "Batch":
+        """With every tensor where a GPU can fetch it by itself, for a `DataLoader`; as it is where there is no GPU."""
+        return self._with(Tensor.pin_memory) if torch.cuda.is_available() else self
+
+    def _with(self, change: Callable[[Tensor], Tensor]) -> "Batch":
         held = {one.name: getattr(self, one.name) for one in fields(self)}
-        moved: dict[str, Any] = {n: v.to(device, non_blocking=True) for n, v in held.items() if isinstance(v, Tensor)}
-        return replace(self, **moved)
+        changed: dict[str, Any] = {name: change(one) for name, one in held.items() if isinstance(one, Tensor)}
+        return replace(self, **changed)
 
 
 class Collate:
