@@ -19,6 +19,7 @@ from clip_event.sources import Item, Source
 from clip_event.texts import Tokenizer
 from templates.confusable import Confusable
 from templates.events import CaptionEvents
+from templates.habits import body
 from templates.ontology import Ontology
 from templates.pairs import Wanted, described
 from templates.statement import open_template
@@ -65,6 +66,8 @@ class Missed:
 class Describer:
     """Says a record's events and their negatives, in styles drawn for each epoch.
 
+    Where the captions themselves are all that is wanted, they are said of every photograph, with an event or without.
+
     Args:
         confusable: with the corpus of the training data.
         wanted: styles, negatives, salience and seed; its epoch is set for each call.
@@ -74,8 +77,12 @@ class Describer:
 
     def __init__(self, confusable: Confusable, wanted: Wanted, texts: int, graphs: bool) -> None:
         self.confusable, self.wanted, self.texts, self.graphs = confusable, wanted, texts, graphs
+        self.plain = set(wanted.styles) == {"caption"} and not any(wanted.negatives.values()) and not graphs
 
     def __call__(self, item: Item, epoch: int) -> list[Stated]:
+        if self.plain and isinstance(item.record, CaptionEvents):
+            text = " ".join(body(item.record.caption).split())
+            return [Stated(hashed(text), [(text, [])])] if text else []
         draw = Random(f"{self.wanted.seed}|{item.id}|{epoch}|styles")
         styles = tuple(draw.sample(self.wanted.styles, min(self.texts, len(self.wanted.styles))))
         rows: Sequence[Json]
