@@ -1,6 +1,6 @@
 """From a configuration to all that a training run needs: model, data, losses, and the plan that is printed first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -92,6 +92,8 @@ def assemble(config: Config, place: Place, progress: Progress | None = None) -> 
     first = deepcopy(loaded.prompt)
     _trainable(config, loaded)
     train, held_out = _sources(config, progress)
+    _check_given("data", config.data.styles, train)
+    _check_given("evaluation", config.evaluation.styles, held_out or train)
     confusable = _confusable(config, train)
     shape = _shape(loaded)
     size = max(shape)
@@ -181,6 +183,19 @@ def _sources(config: Config, progress: Progress | None) -> tuple[Source, Source 
 
     validation = config.data.validation
     return opened(config.data.train), opened(validation) if validation else None
+
+
+def _check_given(section: str, styles: Sequence[str], source: Source) -> None:
+    """Refuse the style `given` where no record holds a text of it."""
+    if "given" not in styles:
+        return
+    said = range(len(source)) if source.kind == "descriptions" else ()
+    rows = (row for number in said if isinstance(record := source.record(number), list) for row in record)
+    if not any(pair["style"] == "given" for row in rows for pair in row["pairs"]):
+        raise ValueError(
+            f"{section}.styles: 'given' is said in texts of your own, and these {source.kind} hold none; write "
+            "descriptions with `clip-event describe --styles given --given FILE` and train on those"
+        )
 
 
 def _numbers(config: Config, train: Source, held_out: Source | None) -> tuple[list[int], list[int]]:

@@ -27,6 +27,7 @@ from templates.negatives import KINDS
 
 Json = dict[str, Any]
 CONFIG = "open_clip_config.json"
+GIVEN = (*STYLES, "given")
 
 
 class ConfigError(ValueError):
@@ -75,7 +76,8 @@ class Data(_Section):
 
     @model_validator(mode="after")
     def _known(self) -> "Data":
-        for what, given, known in (("style", self.styles, STYLES), ("kind of negative", self.negatives, KINDS)):
+        # whether the data holds texts for "given" is seen when it is opened
+        for what, given, known in (("style", self.styles, GIVEN), ("kind of negative", self.negatives, KINDS)):
             if strange := [name for name in given if name not in known]:
                 raise ValueError(f"{strange[0]!r} is no {what}; {_near(strange[0], list(known))}")
         return self
@@ -133,8 +135,8 @@ class Evaluation(_Section):
 
     @model_validator(mode="after")
     def _known(self) -> "Evaluation":
-        if strange := [name for name in self.styles if name not in STYLES]:
-            raise ValueError(f"{strange[0]!r} is no style; {_near(strange[0], list(STYLES))}")
+        if strange := [name for name in self.styles if name not in GIVEN]:
+            raise ValueError(f"{strange[0]!r} is no style; {_near(strange[0], list(GIVEN))}")
         return self
 
 

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from runs import config, lines, losses, quiet, settings, small_world
+from runs import config, every_line, lines, losses, quiet, settings, small_world
 from safetensors.torch import load_file
 
 from clip_event._open_clip import open_clip
 from clip_event.checkpoint import CheckpointError
 from clip_event.config import parse_config
+from clip_event.descriptions import describe
 from clip_event.finetune import FinetuneError, finetune
 from clip_event.missing import MissingPictures
 from clip_event.models import load
+from templates.pairs import Wanted
 
 ROOT = Path(__file__).parent.parent
 
@@ -94,6 +96,8 @@ def test_a_killed_run_goes_on_to_the_same_losses_bit_for_bit(world, whole_run, t
     assert (out / "checkpoint.pt").exists()
     finetune(config(world, out), resume=True, say=quiet)
     assert losses(out) == losses(whole_run)
+    told = [(line["event"], line.get("step")) for line in every_line(out)]
+    assert told == [(line["event"], line.get("step")) for line in every_line(whole_run)]
     one, two = (load_file(folder / "open_clip_model.safetensors") for folder in (out, whole_run))
     assert all(torch.equal(one[name], two[name]) for name in two)
 
@@ -195,6 +199,29 @@ def test_a_folder_in_use_and_a_resume_of_nothing_are_refused(world, whole_run, t
         finetune(config(world, whole_run), say=quiet)
     with pytest.raises(CheckpointError, match="no checkpoint"):
         finetune(config(world, tmp_path / "nothing"), resume=True, say=quiet)
+
+
+def test_the_style_given_needs_descriptions_that_hold_it(world, tmp_path):
+    events = world / "train/gold.jsonl"
+    texts, said = tmp_path / "texts.jsonl", tmp_path / "descriptions.jsonl"
+    records = [json.loads(line) for line in events.open()]
+    rows = [{"id": one["id"], "event": e["id"], "text": "As told."} for one in records for e in one["events"]]
+    texts.write_text("\n".join(map(json.dumps, rows)))
+    few = {"negatives": {}, "train": str(said), "images": str(world / "train"), "styles": ["given"]}
+    for source, styles in ((events, ("given",)), (said, ("short",)), (said, ("short", "given"))):
+        describe(events, said, Wanted(styles, {}), given=texts)
+        out = tmp_path / f"{source.stem} {len(styles)}"
+        tried = config(world, out, data=few | {"train": str(source)}, losses={"hard": 0}, optim={"steps": 1})
+        if "given" in styles and source == said:
+            assert len(losses(finetune(tried, say=quiet))) == 1
+        else:
+            with pytest.raises(
+                ValueError, match=r"data.styles: 'given' .* these (events|descriptions) hold none; write"
+            ):
+                finetune(tried, say=quiet)
+    tried = config(world, tmp_path / "checked", evaluation={"styles": ["given"]})
+    with pytest.raises(ValueError, match=r"evaluation.styles: 'given' .* these events hold none"):
+        finetune(tried, say=quiet)
 
 
 def test_workers_change_nothing(world, whole_run, tmp_path):
