@@ -7,11 +7,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
 from clip_event import __version__
-from clip_event.batches import Collate, Describer, Examples
+from clip_event.activations import activations
+from clip_event.batches import Collate, Describer, Example, Examples
 from clip_event.config import Config
 from clip_event.models import Loaded, load
 from clip_event.objective import Objective
@@ -67,7 +69,7 @@ class Assembly:
         yield f"an epoch: {plan['texts']:,} texts, negatives {negatives}; trainable: {trainable}"
         yield (
             f"{plan['steps']} steps of {plan['batch']} on {plan['processes']} x {plan['device']}; "
-            f"weights and optimizer {plan['memory_mb']:.0f} MB, activations on top"
+            f"weights and optimizer {plan['memory_mb']:.0f} MB, activations {plan['activations_mb']:.0f} MB"
         )
         if self.loaded.full_length:
             yield f"texts run at full length: {self.loaded.full_length}"
@@ -116,6 +118,7 @@ def assemble(config: Config, place: Place, progress: Progress | None = None) -> 
     bf16 = place.device.type == "cuda" and config.model.precision == "fp32"
     encoder = Encoder(loaded.model, pad, short, objective.needs_patches, bf16, loaded.prompt)
     plan = _plan(config, loaded, place, len(numbers), len(checked))
+    plan["activations_mb"] = _activations(config, place, encoder, examples, collate, numbers) / 2**20
     return Assembly(
         loaded,
         together(start, first),
@@ -222,6 +225,17 @@ def _shape(loaded: Loaded) -> tuple[int, int]:
     size: Any = loaded.model.visual.image_size  # type: ignore[union-attr]
     height, width = size if isinstance(size, tuple | list) else (size, size)
     return int(height), int(width)
+
+
+def _activations(
+    config: Config, place: Place, encoder: Encoder, examples: Examples, collate: Collate, numbers: Sequence[int]
+) -> int:
+    """Bytes, for the texts of a first batch; no picture is opened."""
+    images = config.optim.batch // place.world
+    first = [examples.source[number] for number in numbers[:images]]
+    blank = torch.zeros(3, 1, 1)
+    batch = collate([Example(item.id, blank, examples.describer(item, 0)) for item in first])
+    return activations(encoder, collate.shape, images, batch.tokens, config.optim.chunk)
 
 
 def _plan(config: Config, loaded: Loaded, place: Place, records: int, checked: int) -> Json:

@@ -100,13 +100,11 @@ def encode_tokens(
         short = _full_length(model, pad) is None
     if prompt is not None:
         tokens = prompt.placed(tokens)
-    context = tokens.shape[1]
-    # one token of padding stays: the end-of-text token may itself be what pads, and CoCa's mask is shifted by one
-    used = (lengths(tokens, pad) + 1).tolist() if short else [context] * len(tokens)
+    together = runs(tokens, pad, short)
     tokens = tokens.to(next(model.parameters()).device)
     rows: list[int] = []
     parts: list[Tensor] = []
-    for length, group in groups(used, context):
+    for length, group in together:
         size = batch_size or len(group)
         for start in range(0, len(group), size):
             batch = group[start : start + size]
@@ -114,6 +112,14 @@ def encode_tokens(
             parts.append(_encode(model, tokens[batch, :length], normalize, prompt))
     order = torch.tensor(rows, device=tokens.device).argsort()
     return torch.cat(parts)[order]
+
+
+def runs(tokens: Tensor, pad: int, short: bool) -> list[tuple[int, list[int]]]:
+    """Rows of (texts, context) tokens to run together, each with the length to run it at; see `groups`."""
+    context = tokens.shape[1]
+    # one token of padding stays: the end-of-text token may itself be what pads, and CoCa's mask is shifted by one
+    used = (lengths(tokens, pad) + 1).tolist() if short else [context] * len(tokens)
+    return groups(used, context)
 
 
 def pad_id(tokenizer: Tokenizer) -> int:
