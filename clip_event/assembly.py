@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from clip_event import __version__
 from clip_event.activations import activations
 from clip_event.batches import Collate, Describer, Example, Examples
+from clip_event.compiled import compile_blocks
 from clip_event.config import Config
 from clip_event.models import Loaded, load
 from clip_event.objective import Objective
@@ -119,6 +120,8 @@ def assemble(config: Config, place: Place, progress: Progress | None = None) -> 
     encoder = Encoder(loaded.model, pad, short, objective.needs_patches, bf16, loaded.prompt)
     plan = _plan(config, loaded, place, len(numbers), len(checked))
     plan["activations_mb"] = _activations(config, place, encoder, examples, collate, numbers) / 2**20
+    if config.model.compile:
+        compile_blocks(loaded.model)
     return Assembly(
         loaded,
         together(start, first),

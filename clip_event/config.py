@@ -57,6 +57,7 @@ class Model(_Section):
     context: int = Field(default=8, ge=1, description="vectors of a new prompt")
     random: int | None = Field(default=None, description="seed of random weights instead of trained ones")
     checkpointing: bool = Field(default=False, description="recompute activations: less memory, more time")
+    compile: bool = Field(default=False, description="torch.compile for the blocks of both towers")
 
 
 class Data(_Section):
