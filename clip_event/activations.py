@@ -34,12 +34,11 @@ def activations(encoder: Encoder, shape: tuple[int, ...], images: int, tokens: T
     one, two = (_kept(encoder, lambda n=n: encoder.images(blank[:n])) for n in (1, 2))  # type: ignore[misc]
     four, eight = (_kept(encoder, lambda n=n: encoder.texts(repeated[:n])) for n in (4, 8))  # type: ignore[misc]
     model.train(training)
-    parted = chunk is not None and chunk < images
-    texts = tokens[: chunk * TEXTS] if parted and chunk is not None else tokens
-    read, ran = (_tokens(encoder, part) for part in (repeated[:4], texts))
-    of_images = one + (two - one) * ((chunk if parted and chunk is not None else images) - 1)
+    part = min(chunk or images, images)
+    read, ran = (_tokens(encoder, rows) for rows in (repeated[:4], tokens[: part * TEXTS] if part < images else tokens))
+    of_images = one + (two - one) * (part - 1)
     of_texts = four + (eight - four) * (ran - read) // read
-    return max(of_images, of_texts) if parted else of_images + of_texts
+    return max(of_images, of_texts) if part < images else of_images + of_texts
 
 
 def _kept(encoder: Encoder, encode: Callable[[], object]) -> int:

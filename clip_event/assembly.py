@@ -85,11 +85,8 @@ def assemble(config: Config, place: Place, progress: Progress | None = None) -> 
     """
     loaded = load(config.model.name, place.device, config.model.precision, random=config.model.random)
     objective = Objective(config.losses, kinds := _kinds(config))
-    reason = no_patches(loaded.model)
-    if objective.needs_patches and reason:
-        raise ValueError(
-            f"losses local, alignment and distance need patches, and there are none: {reason}; set them to 0"
-        )
+    if objective.needs_patches:
+        _check_patches(loaded)
     start, came = deepcopy(loaded.model).eval().requires_grad_(False), deepcopy(loaded.prompt)
     loaded = replace(loaded, prompt=_prompt(config, loaded))
     first = deepcopy(loaded.prompt)
@@ -155,6 +152,13 @@ def steps_of(config: Config, records: int) -> tuple[int, int]:
     """Steps of an epoch, and of the whole run."""
     each = records // config.optim.batch
     return each, min(config.optim.steps or each * config.optim.epochs, each * config.optim.epochs)
+
+
+def _check_patches(loaded: Loaded) -> None:
+    if reason := no_patches(loaded.model):
+        raise ValueError(
+            f"losses local, alignment and distance need patches, and there are none: {reason}; set them to 0"
+        )
 
 
 def _prompt(config: Config, loaded: Loaded) -> Prompt | None:
