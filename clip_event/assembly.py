@@ -1,23 +1,27 @@
 """From a configuration to all that a training run needs: model, data, losses, and the plan that is printed first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
 from clip_event import __version__
-from clip_event.batches import Collate, Describer, Examples
+from clip_event.activations import activations
+from clip_event.batches import Collate, Describer, Example, Examples
+from clip_event.compiled import compile_blocks
 from clip_event.config import Config
 from clip_event.models import Loaded, load
 from clip_event.objective import Objective
 from clip_event.order import of_rank, order
 from clip_event.patches import no_patches
 from clip_event.prepare import Progress
+from clip_event.prompt import Prompt, first_prompt, together
 from clip_event.ranks import Place
 from clip_event.sources import Source, open_source
 from clip_event.steps import Encoder
@@ -40,7 +44,11 @@ BYTES = 4  # of a number in float32
 
 @dataclass
 class Assembly:
-    """All that the loop needs. `start` is the model as it began; the encoders share it and `loaded.model`."""
+    """All that the loop needs.
+
+    `encoder` encodes with `loaded`, `beginning` with the model as it came. `start` is what alpha 0 means: that model,
+    with the prompt as it began.
+    """
 
     loaded: Loaded
     start: nn.Module
@@ -63,7 +71,7 @@ class Assembly:
         yield f"an epoch: {plan['texts']:,} texts, negatives {negatives}; trainable: {trainable}"
         yield (
             f"{plan['steps']} steps of {plan['batch']} on {plan['processes']} x {plan['device']}; "
-            f"weights and optimizer {plan['memory_mb']:.0f} MB, activations on top"
+            f"weights and optimizer {plan['memory_mb']:.0f} MB, activations {plan['activations_mb']:.0f} MB"
         )
         if self.loaded.full_length:
             yield f"texts run at full length: {self.loaded.full_length}"
@@ -78,16 +86,15 @@ def assemble(config: Config, place: Place, progress: Progress | None = None) -> 
     """
     loaded = load(config.model.name, place.device, config.model.precision, random=config.model.random)
     objective = Objective(config.losses, kinds := _kinds(config))
-    reason = no_patches(loaded.model)
-    if objective.needs_patches and reason:
-        raise ValueError(
-            f"losses local, alignment and distance need patches, and there are none: {reason}; set them to 0"
-        )
-    start = deepcopy(loaded.model).eval().requires_grad_(False)
-    set_trainable(loaded.model, config.model.image, config.model.text, rank=config.model.rank, seed=config.seed)
-    if config.model.checkpointing:
-        loaded.model.set_grad_checkpointing(True)  # type: ignore[operator]
+    if objective.needs_patches:
+        _check_patches(loaded)
+    start, came = deepcopy(loaded.model).eval().requires_grad_(False), deepcopy(loaded.prompt)
+    loaded = replace(loaded, prompt=_prompt(config, loaded))
+    first = deepcopy(loaded.prompt)
+    _trainable(config, loaded)
     train, held_out = _sources(config, progress)
+    _check_given("data", config.data.styles, train)
+    _check_given("evaluation", config.evaluation.styles, held_out or train)
     confusable = _confusable(config, train)
     shape = _shape(loaded)
     size = max(shape)
@@ -108,13 +115,16 @@ def assemble(config: Config, place: Place, progress: Progress | None = None) -> 
     validation = Validation(checks, checked, collate, config.evaluation.gallery, 64, workers)
     pad, short = pad_id(loaded.tokenizer), loaded.full_length is None
     bf16 = place.device.type == "cuda" and config.model.precision == "fp32"
-    encoder = Encoder(loaded.model, pad, short, objective.needs_patches, bf16)
+    encoder = Encoder(loaded.model, pad, short, objective.needs_patches, bf16, loaded.prompt)
     plan = _plan(config, loaded, place, len(numbers), len(checked))
+    plan["activations_mb"] = _activations(config, place, encoder, examples, collate, numbers) / 2**20
+    if config.model.compile:
+        compile_blocks(loaded.model)
     return Assembly(
         loaded,
-        start,
+        together(start, first),
         encoder,
-        Encoder(start, pad, short, False, bf16),
+        Encoder(start, pad, short, False, bf16, came),
         objective,
         examples,
         collate,
@@ -145,6 +155,33 @@ def steps_of(config: Config, records: int) -> tuple[int, int]:
     return each, min(config.optim.steps or each * config.optim.epochs, each * config.optim.epochs)
 
 
+def _check_patches(loaded: Loaded) -> None:
+    if reason := no_patches(loaded.model):
+        raise ValueError(
+            f"losses local, alignment and distance need patches, and there are none: {reason}; set them to 0"
+        )
+
+
+def _prompt(config: Config, loaded: Loaded) -> Prompt | None:
+    """The prompt to train: that of the model, where it has one already."""
+    if config.model.prompt == "learned":
+        return loaded.prompt or first_prompt(loaded.model, loaded.tokenizer, config.model.context)
+    if loaded.prompt is not None:
+        raise ValueError(
+            f"{config.model.name} has a learned prompt; set model.prompt='learned' to go on with it, or tune a copy of "
+            "the folder without prompt.safetensors"
+        )
+    return None
+
+
+def _trainable(config: Config, loaded: Loaded) -> None:
+    set_trainable(loaded.model, config.model.image, config.model.text, rank=config.model.rank, seed=config.seed)
+    if loaded.prompt and config.model.image == config.model.text == "frozen":
+        loaded.model.logit_scale.requires_grad_(False)  # so that the weights stay those of the base
+    if config.model.checkpointing:
+        loaded.model.set_grad_checkpointing(True)  # type: ignore[operator]
+
+
 def _kinds(config: Config) -> list[str]:
     return list(dict.fromkeys([*config.data.negatives, *CHECKED]))
 
@@ -157,6 +194,19 @@ def _sources(config: Config, progress: Progress | None) -> tuple[Source, Source 
 
     validation = config.data.validation
     return opened(config.data.train), opened(validation) if validation else None
+
+
+def _check_given(section: str, styles: Sequence[str], source: Source) -> None:
+    """Refuse the style `given` where no record holds a text of it."""
+    if "given" not in styles:
+        return
+    said = range(len(source)) if source.kind == "descriptions" else ()
+    rows = (row for number in said if isinstance(record := source.record(number), list) for row in record)
+    if not any(pair["style"] == "given" for row in rows for pair in row["pairs"]):
+        raise ValueError(
+            f"{section}.styles: 'given' is said in texts of your own, and these {source.kind} hold none; write "
+            "descriptions with `clip-event describe --styles given --given FILE` and train on those"
+        )
 
 
 def _numbers(config: Config, train: Source, held_out: Source | None) -> tuple[list[int], list[int]]:
@@ -186,8 +236,21 @@ def _shape(loaded: Loaded) -> tuple[int, int]:
     return int(height), int(width)
 
 
+def _activations(
+    config: Config, place: Place, encoder: Encoder, examples: Examples, collate: Collate, numbers: Sequence[int]
+) -> int:
+    """Bytes, for the texts of a first batch; no picture is opened."""
+    images = config.optim.batch // place.world
+    first = [examples.source[number] for number in numbers[:images]]
+    blank = torch.zeros(3, 1, 1)
+    batch = collate([Example(item.id, blank, examples.describer(item, 0)) for item in first])
+    return activations(encoder, collate.shape, images, batch.tokens, config.optim.chunk)
+
+
 def _plan(config: Config, loaded: Loaded, place: Place, records: int, checked: int) -> Json:
     counts = count_trainable(loaded.model)
+    if loaded.prompt is not None:
+        counts["prompt"] = loaded.prompt.vectors.numel()
     weights = sum(parameter.numel() for parameter in loaded.model.parameters())
     each, steps = steps_of(config, records)
     moving = counts.total()

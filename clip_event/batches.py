@@ -4,7 +4,7 @@ Texts and negatives are drawn by record and epoch in the loader's workers, so th
 in every run, whatever the number of workers or processes and wherever an interrupted run goes on.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from hashlib import blake2b
 from random import Random
@@ -19,6 +19,7 @@ from clip_event.sources import Item, Source
 from clip_event.texts import Tokenizer
 from templates.confusable import Confusable
 from templates.events import CaptionEvents
+from templates.habits import body
 from templates.ontology import Ontology
 from templates.pairs import Wanted, described
 from templates.statement import open_template
@@ -65,6 +66,8 @@ class Missed:
 class Describer:
     """Says a record's events and their negatives, in styles drawn for each epoch.
 
+    Where the captions themselves are all that is wanted, they are said of every photograph, with an event or without.
+
     Args:
         confusable: with the corpus of the training data.
         wanted: styles, negatives, salience and seed; its epoch is set for each call.
@@ -74,8 +77,12 @@ class Describer:
 
     def __init__(self, confusable: Confusable, wanted: Wanted, texts: int, graphs: bool) -> None:
         self.confusable, self.wanted, self.texts, self.graphs = confusable, wanted, texts, graphs
+        self.plain = set(wanted.styles) == {"caption"} and not any(wanted.negatives.values()) and not graphs
 
     def __call__(self, item: Item, epoch: int) -> list[Stated]:
+        if self.plain and isinstance(item.record, CaptionEvents):
+            text = " ".join(body(item.record.caption).split())
+            return [Stated(hashed(text), [(text, [])])] if text else []
         draw = Random(f"{self.wanted.seed}|{item.id}|{epoch}|styles")
         styles = tuple(draw.sample(self.wanted.styles, min(self.texts, len(self.wanted.styles))))
         rows: Sequence[Json]
@@ -200,9 +207,16 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """With every tensor on the device."""
+        return self._with(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> "Batch":
+        """With every tensor where a GPU can fetch it by itself, for a `DataLoader`; as it is where there is no GPU."""
+        return self._with(Tensor.pin_memory) if torch.cuda.is_available() else self
+
+    def _with(self, change: Callable[[Tensor], Tensor]) -> "Batch":
         held = {one.name: getattr(self, one.name) for one in fields(self)}
-        moved: dict[str, Any] = {n: v.to(device, non_blocking=True) for n, v in held.items() if isinstance(v, Tensor)}
-        return replace(self, **moved)
+        changed: dict[str, Any] = {name: change(one) for name, one in held.items() if isinstance(one, Tensor)}
+        return replace(self, **changed)
 
 
 class Collate:

@@ -10,7 +10,7 @@ from typing import Any
 
 from huggingface_hub import ModelCardData
 
-from clip_event.history import Run, leaves, read_run, said
+from clip_event.history import PROMPT, Run, leaves, read_run, said
 from clip_event.report import figures, percent, signed, title
 from clip_event.sealed import engine
 from templates.whole import whole
@@ -46,6 +46,7 @@ def render_card(run: Run, folder: Path) -> str:
         kinds=run.after.kinds if run.after else {},
         data=leaves({"data": published(run.plan["data"])}) if run.plan.get("data") else [],
         recipe=leaves(published(run.settings)),
+        prompt=PROMPT if (folder / PROMPT).is_file() else None,
         plan=leaves({key: published(value) for key, value in run.plan.items() if key not in ("base", "data")}),
     )
     return f"---\n{front_matter(run.plan.get('base'))}\n---\n\n{body}"

@@ -27,6 +27,7 @@ from templates.negatives import KINDS
 
 Json = dict[str, Any]
 CONFIG = "open_clip_config.json"
+GIVEN = (*STYLES, "given")
 
 
 class ConfigError(ValueError):
@@ -52,8 +53,11 @@ class Model(_Section):
     image: Literal["all", "frozen", "lora"] = "all"
     text: Literal["all", "frozen", "lora"] = "all"
     rank: int = Field(default=16, ge=1)
+    prompt: Literal["none", "learned"] = Field(default="none", description="see `clip_event.prompt`")
+    context: int = Field(default=8, ge=1, description="vectors of a new prompt")
     random: int | None = Field(default=None, description="seed of random weights instead of trained ones")
     checkpointing: bool = Field(default=False, description="recompute activations: less memory, more time")
+    compile: bool = Field(default=False, description="torch.compile for the blocks of both towers")
 
 
 class Data(_Section):
@@ -74,7 +78,8 @@ class Data(_Section):
 
     @model_validator(mode="after")
     def _known(self) -> "Data":
-        for what, given, known in (("style", self.styles, STYLES), ("kind of negative", self.negatives, KINDS)):
+        # whether the data holds texts for "given" is seen when it is opened
+        for what, given, known in (("style", self.styles, GIVEN), ("kind of negative", self.negatives, KINDS)):
             if strange := [name for name in given if name not in known]:
                 raise ValueError(f"{strange[0]!r} is no {what}; {_near(strange[0], list(known))}")
         return self
@@ -132,8 +137,8 @@ class Evaluation(_Section):
 
     @model_validator(mode="after")
     def _known(self) -> "Evaluation":
-        if strange := [name for name in self.styles if name not in STYLES]:
-            raise ValueError(f"{strange[0]!r} is no style; {_near(strange[0], list(STYLES))}")
+        if strange := [name for name in self.styles if name not in GIVEN]:
+            raise ValueError(f"{strange[0]!r} is no style; {_near(strange[0], list(GIVEN))}")
         return self
 
 

@@ -64,13 +64,13 @@ def finetune(config: Config, *, resume: bool = False, say: Say = print) -> Path:
             raise FinetuneError(f"optim.batch={config.optim.batch} cannot be shared evenly by {place.world} processes")
         folder = _folder(config, resume) if place.rank == 0 else Path(config.out)
         assembly = assemble(config, place, _progress(say) if place.rank == 0 else None)
-        with metrics(folder if place.rank == 0 else None) as written:
-            speak = say if place.rank == 0 else _quiet
-            for line in assembly.lines():
-                speak(line)
-            if written and not resume:
-                written.write("plan", **assembly.plan)
-            _Run(config, place, assembly, folder, written, speak).go(resume)
+        speak = say if place.rank == 0 else _quiet
+        for line in assembly.lines():
+            speak(line)
+        run = _Run(config, place, assembly, folder, speak)
+        step = run.resumed() if resume else None
+        with metrics(folder if place.rank == 0 else None, after=step) as run.written:
+            run.go(step)
         if place.rank == 0:
             _finish(folder)
     return folder
@@ -79,25 +79,29 @@ def finetune(config: Config, *, resume: bool = False, say: Say = print) -> Path:
 class _Run:
     """One run: what its steps share."""
 
-    def __init__(
-        self, config: Config, place: Place, assembly: Assembly, folder: Path, written: Metrics | None, say: Say
-    ) -> None:
-        self.config, self.place, self.assembly, self.folder = config, place, assembly, folder
-        self.written, self.say = written, say
-        self.model = assembly.loaded.model
-        self.optimizer = optimizer(self.model, config.optim)
+    def __init__(self, config: Config, place: Place, assembly: Assembly, folder: Path, say: Say) -> None:
+        self.config, self.place, self.assembly, self.folder, self.say = config, place, assembly, folder, say
+        self.written: Metrics | None = None
+        self.model, self.whole = assembly.loaded.model, assembly.encoder.whole
+        self.optimizer = optimizer(self.whole, config.optim)
         self.missing, self.seen = Missing(folder / "missing.jsonl"), 0
         self.each, self.steps = steps_of(config, len(assembly.numbers))
         self.stop = False
         shared = config.model_dump(exclude={"out", "device", "log_every", "save_every", "evaluation"})
         self.settings = json.dumps(shared, sort_keys=True)
 
-    def go(self, resume: bool) -> None:
-        step = 0
-        before = self._evaluate(self.assembly.beginning, 0, None if resume else "start", None)
-        if resume:
-            step = load_checkpoint(self.folder, self.model, self.optimizer, self.settings)
-            self.say(f"going on after step {step}")
+    def resumed(self) -> int:
+        """The step that the checkpoint was written after; all stands as it did then."""
+        step = load_checkpoint(self.folder, self.whole, self.optimizer, self.settings)
+        self.say(f"going on after step {step}")
+        return step
+
+    def go(self, after: int | None) -> None:
+        """From the first step on, or from the one after."""
+        if self.written and after is None:
+            self.written.write("plan", **self.assembly.plan)
+        before = self._evaluate(self.assembly.beginning, 0, "start" if after is None else None, None)
+        step = after or 0
         with self._stoppable():
             for epoch in range(step // self.each, -(-self.steps // self.each)):
                 step = self._epoch(epoch, step)
@@ -144,12 +148,13 @@ class _Run:
         if not math.isfinite(total):
             raise FinetuneError(self._not_finite(losses, batch, step))
         if step == 0:
-            check_gradients(self.model)
-        trained = [p for p in self.model.parameters() if p.grad is not None]
+            check_gradients(self.whole)
+        trained = [p for p in self.whole.parameters() if p.grad is not None]
         losses["gradient"] = float(nn.utils.clip_grad_norm_(trained, config.optim.clip))
         self.optimizer.step()
-        with torch.no_grad():
-            scale.clamp_(0, LARGEST_SCALE)
+        if scale.requires_grad:
+            with torch.no_grad():
+                scale.clamp_(0, LARGEST_SCALE)
         return losses
 
     def _not_finite(self, losses: dict[str, float], batch: Batch, step: int) -> str:
@@ -189,7 +194,7 @@ class _Run:
 
     def _save(self, step: int) -> None:
         if self.place.rank == 0:
-            save_checkpoint(self.folder, step, self.model, self.optimizer, self.settings)
+            save_checkpoint(self.folder, step, self.whole, self.optimizer, self.settings)
         wait()
 
     def _choose(self, before: Result | None, step: int) -> None:
@@ -197,10 +202,10 @@ class _Run:
         assert before is not None
         assert self.written is not None
         merge(self.model)
-        start, tuned = self.assembly.start.state_dict(), {n: t.clone() for n, t in self.model.state_dict().items()}
+        start, tuned = self.assembly.start.state_dict(), {n: t.clone() for n, t in self.whole.state_dict().items()}
         results: dict[float, Result] = {}
         for alpha in self.config.evaluation.alphas:
-            self.model.load_state_dict(interpolate(start, tuned, alpha))
+            self.whole.load_state_dict(interpolate(start, tuned, alpha))
             results[alpha] = self.assembly.validation.run(self.assembly.encoder, before)
             self.say(results[alpha].line(f"alpha {alpha:g}"))
             self.written.write("evaluation", step=step, when="alpha", alpha=alpha, **results[alpha].scores)
@@ -213,7 +218,7 @@ class _Run:
         self.written.write("chosen", alpha=best, why=why)
         self.say(f"chosen: alpha {best:g}, {why}")
         self.written.write("cases", cases=hardest(before, results[best], self.config.evaluation.cases))
-        self.model.load_state_dict(interpolate(start, tuned, best))
+        self.whole.load_state_dict(interpolate(start, tuned, best))
         config = {
             "alpha": best,
             "scores": results[best].scores,

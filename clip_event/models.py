@@ -18,7 +18,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from clip_event._open_clip import open_clip
-from clip_event.history import EVENT_CONFIG
+from clip_event.history import EVENT_CONFIG, PROMPT
+from clip_event.prompt import Prompt, read_prompt, write_prompt
 from clip_event.texts import Tokenizer, full_length
 
 PRECISIONS = ("fp32", "bf16", "fp16", "pure_bf16", "pure_fp16")
@@ -45,6 +46,7 @@ class Loaded:
         preprocess_train, preprocess_val: an image to (3, height, width).
         config: open_clip's `model_cfg`.
         full_length: why texts run at full length (`texts.full_length`), None where they run short.
+        prompt: what was learned to be put in front of every text, for `texts.encode_texts`; None where nothing was.
     """
 
     model: nn.Module
@@ -53,6 +55,7 @@ class Loaded:
     preprocess_val: Transform
     config: dict[str, Any]
     full_length: str | None
+    prompt: Prompt | None = None
 
 
 def load(
@@ -68,8 +71,9 @@ def load(
     Args:
         name: `ViT-B-32/laion2b_s34b_b79k` (a model and one of its tags, or a file of weights), `hf-hub:owner/name`,
             a folder, with `local-dir:` before it or without, or `mini`, the small model that comes with the package.
+            A learned prompt is read from folders alone.
         precision: of the weights; one of `PRECISIONS`.
-        random: seed of random weights, to start from instead of loading any.
+        random: seed of random weights, to start from instead of loading any, and without a prompt.
         augmentation: open_clip's `AugmentationCfg` for `preprocess_train`.
 
     Raises:
@@ -80,6 +84,7 @@ def load(
     try:
         model, tokenizer, config = _create(name, device, precision, random)
         reason = full_length(model, tokenizer)
+        prompt = _prompt(name, model, tokenizer) if random is None else None
     except ModelError:
         raise
     except Exception as error:  # open_clip, the hub, timm and transformers each raise their own
@@ -93,6 +98,7 @@ def load(
         preprocess_val=open_clip.transform.image_transform_v2(preprocess, is_train=False),
         config=config,
         full_length=reason,
+        prompt=prompt,
     )
 
 
@@ -101,7 +107,8 @@ def save(folder: str | Path, loaded: Loaded, event_config: dict[str, Any]) -> No
 
     A new folder appears whole or not at all. In a folder that holds a model already, or an event_config.json, the
     files of the model are replaced, each as a whole, and others stay as they are. A Hugging Face text tower is the
-    exception to "network off": open_clip reads its configuration from the hub, or from the hub's cache.
+    exception to "network off": open_clip reads its configuration from the hub, or from the hub's cache. Open_clip does
+    not read the prompt.
 
     Args:
         loaded: as loaded; `model` may have been trained since, with LoRA merged.
@@ -127,11 +134,15 @@ def save(folder: str | Path, loaded: Loaded, event_config: dict[str, Any]) -> No
         save_file(tensors, partial / WEIGHTS, metadata={"format": "pt"})
         if isinstance(loaded.tokenizer, open_clip.tokenizer.HFTokenizer):
             _save_tokenizer(loaded.tokenizer, partial)
+        if loaded.prompt is not None:
+            write_prompt(partial / PROMPT, loaded.prompt)
         _write(partial / EVENT_CONFIG, event_config)
         _write(partial / CONFIG, {"model_cfg": loaded.config, "preprocess_cfg": preprocess})
         if there:
             for path in partial.iterdir():
                 os.replace(path, folder / path.name)
+            if loaded.prompt is None:  # an older model's
+                (folder / PROMPT).unlink(missing_ok=True)
         else:
             if folder.is_dir():
                 folder.rmdir()
@@ -192,6 +203,12 @@ def _find(name: str) -> tuple[str, str | None]:
             return model, tag or None
     forms = f"see open_clip.list_models(), or give hf-hub:owner/name or a folder with {CONFIG}"
     raise ModelError(f"no model {parts[0]!r}; {_near(parts[0], models, forms)}")
+
+
+def _prompt(name: str, model: nn.Module, tokenizer: Tokenizer) -> Prompt | None:
+    schema, place = open_clip.factory.parse_model_name(_find(name)[0])
+    path = Path(place) / PROMPT
+    return read_prompt(path, model, tokenizer) if schema == "local-dir" and path.is_file() else None
 
 
 def _near(name: str, names: Iterable[str], otherwise: str) -> str:

@@ -11,14 +11,18 @@ LARGEST_SCALE = math.log(100)
 """Of the logit scale's logarithm, after Radford et al. (2021)."""
 
 
-def optimizer(model: nn.Module, optim: Optim) -> torch.optim.AdamW:
-    """AdamW; vectors and scalars (norms, biases, the logit scale) do not decay."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+def optimizer(whole: nn.Module, optim: Optim) -> torch.optim.AdamW:
+    """AdamW for a model, or model and prompt `together`.
+
+    Vectors and scalars (norms, biases, the logit scale) do not decay, nor does a prompt.
+    """
+    trained = {name: parameter for name, parameter in whole.named_parameters() if parameter.requires_grad}
+    decays = {name: p.ndim >= 2 and name != "prompt.vectors" for name, p in trained.items()}
     groups = [
-        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": optim.weight_decay},
-        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for name, p in trained.items() if decays[name]], "weight_decay": optim.weight_decay},
+        {"params": [p for name, p in trained.items() if not decays[name]], "weight_decay": 0.0},
     ]
-    fused = trained[0].device.type == "cuda"
+    fused = next(whole.parameters()).device.type == "cuda"
     return torch.optim.AdamW(groups, lr=optim.lr, betas=optim.betas, fused=fused)
 
 

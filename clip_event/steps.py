@@ -17,6 +17,7 @@ from torch import distributed as dist
 from clip_event.batches import Batch, hashed
 from clip_event.objective import Features, Objective
 from clip_event.patches import encode_images
+from clip_event.prompt import Prompt, together
 from clip_event.ranks import world_size
 from clip_event.texts import encode_tokens
 
@@ -35,10 +36,23 @@ class Encoder:
         pad, short: see `clip_event.texts.encode_tokens`.
         patches: whether the losses want patches.
         autocast: whether to compute in bfloat16.
+        prompt: what is put in front of every text.
+
+    Attributes:
+        whole: the model, with the prompt where there is one: what trains, and what a checkpoint holds.
     """
 
-    def __init__(self, model: nn.Module, pad: int, short: bool, patches: bool, autocast: bool = False) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        pad: int,
+        short: bool,
+        patches: bool,
+        autocast: bool = False,
+        prompt: Prompt | None = None,
+    ) -> None:
         self.model, self.pad, self.short, self.patches, self.autocast = model, pad, short, patches, autocast
+        self.prompt, self.whole = prompt, together(model, prompt)
         # what convolutions are fastest with: half as fast again on a CPU
         cast(nn.Module, model.visual).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -53,7 +67,7 @@ class Encoder:
 
     def texts(self, tokens: Tensor) -> Tensor:
         with torch.autocast(tokens.device.type, torch.bfloat16, enabled=self.autocast):
-            return encode_tokens(self.model, tokens, self.pad, short=self.short)
+            return encode_tokens(self.model, tokens, self.pad, short=self.short, prompt=self.prompt)
 
     def batch(self, batch: Batch) -> Features:
         """All of a batch at once, with gradient where gradients are on."""
@@ -86,7 +100,7 @@ def backward(
     else:
         losses = _cached(encoder, objective, batch, scale, chunk, before)
     named = {name: _mean(loss.detach()) for name, loss in losses.items()}
-    average_gradients(encoder.model)
+    average_gradients(encoder.whole)
     return named
 
 

@@ -6,13 +6,17 @@ tower that attends to padding (SigLIP, CLIPA) gives another one, and is run at t
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from itertools import pairwise
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from clip_event._open_clip import open_clip
+
+if TYPE_CHECKING:
+    from clip_event.prompt import Prompt
 
 Tokenizer = Callable[..., Tensor]
 """Texts to (texts, context) token ids, padded on the right: what `open_clip.get_tokenizer` returns."""
@@ -45,13 +49,14 @@ def encode_texts(
     normalize: bool = True,
     short: bool | None = None,
     batch_size: int | None = None,
+    prompt: "Prompt | None" = None,
 ) -> Tensor:
     """Embeddings of texts, with gradient where gradients are on. Every different text is encoded once.
 
     Args:
         model: any open_clip model, not wrapped (the inner one of `DistributedDataParallel`).
         texts: at least one.
-        normalize, short, batch_size: as for `encode_tokens`.
+        normalize, short, batch_size, prompt: as for `encode_tokens`.
 
     Returns:
         (texts, dimension) in the order given.
@@ -63,7 +68,7 @@ def encode_texts(
         raise ValueError("no texts to encode: give at least one")
     places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
     tokens = tokenizer(list(places))
-    options: dict[str, Any] = {"normalize": normalize, "short": short, "batch_size": batch_size}
+    options: dict[str, Any] = {"normalize": normalize, "short": short, "batch_size": batch_size, "prompt": prompt}
     unique = encode_tokens(model, tokens, pad_id(tokenizer), **options)
     return unique[torch.tensor([places[text] for text in texts], device=unique.device)]
 
@@ -76,6 +81,7 @@ def encode_tokens(
     normalize: bool = True,
     short: bool | None = None,
     batch_size: int | None = None,
+    prompt: "Prompt | None" = None,
 ) -> Tensor:
     """Embeddings of texts that are tokens already, for instance by the workers of a data loader.
 
@@ -85,26 +91,35 @@ def encode_tokens(
         normalize: to length 1.
         short: whether to leave padding out; None decides by the tower's class and flags, see `full_length`.
         batch_size: the most texts in one pass; None sets no limit.
+        prompt: what is put in front of every text; `Loaded.prompt`, or None for the texts as they are.
 
     Returns:
         (texts, dimension), on the model's device.
     """
     if short is None:
         short = _full_length(model, pad) is None
-    context = tokens.shape[1]
-    # one token of padding stays: the end-of-text token may itself be what pads, and CoCa's mask is shifted by one
-    used = (lengths(tokens, pad) + 1).tolist() if short else [context] * len(tokens)
+    if prompt is not None:
+        tokens = prompt.placed(tokens)
+    together = runs(tokens, pad, short)
     tokens = tokens.to(next(model.parameters()).device)
     rows: list[int] = []
     parts: list[Tensor] = []
-    for length, group in groups(used, context):
+    for length, group in together:
         size = batch_size or len(group)
         for start in range(0, len(group), size):
             batch = group[start : start + size]
             rows += batch
-            parts.append(_encode(model, tokens[batch, :length], normalize))
+            parts.append(_encode(model, tokens[batch, :length], normalize, prompt))
     order = torch.tensor(rows, device=tokens.device).argsort()
     return torch.cat(parts)[order]
+
+
+def runs(tokens: Tensor, pad: int, short: bool) -> list[tuple[int, list[int]]]:
+    """Rows of (texts, context) tokens to run together, each with the length to run it at; see `groups`."""
+    context = tokens.shape[1]
+    # one token of padding stays: the end-of-text token may itself be what pads, and CoCa's mask is shifted by one
+    used = (lengths(tokens, pad) + 1).tolist() if short else [context] * len(tokens)
+    return groups(used, context)
 
 
 def pad_id(tokenizer: Tokenizer) -> int:
@@ -173,7 +188,7 @@ def _full_length(model: nn.Module, pad: int) -> str | None:
     return None if own or pool in ("argmax", "eos", "first") else f"the tower pools by {pool!r}, at padding"
 
 
-def _encode(model: nn.Module, tokens: Tensor, normalize: bool) -> Tensor:
+def _encode(model: nn.Module, tokens: Tensor, normalize: bool, prompt: "Prompt | None") -> Tensor:
     """One pass. Positions and mask are cut to length for it alone, and the gradient reaches the whole parameter."""
     text = cast(Any, getattr(model, "text", model))
     cut: dict[str, Tensor] = {}
@@ -188,4 +203,5 @@ def _encode(model: nn.Module, tokens: Tensor, normalize: bool) -> Tensor:
     place = "model." if text is model else "model.text."
     swapped = {place + name: value for name, value in cut.items()}
     call = torch.func.functional_call
-    return cast(Tensor, call(_EncodeText(model), swapped, (tokens, normalize), tie_weights=False))
+    with nullcontext() if prompt is None else prompt.inside(model):
+        return cast(Tensor, call(_EncodeText(model), swapped, (tokens, normalize), tie_weights=False))

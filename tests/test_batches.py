@@ -68,6 +68,36 @@ def wanted(**other: Any) -> Wanted:
     return Wanted(**{"styles": ("sentence", "short", "caption"), "negatives": MANY, "salient_only": True, **other})
 
 
+def test_a_pinned_batch_is_the_same_batch() -> None:
+    """Read by the DataLoader's own function, which knows no dataclass but asks for the method."""
+    from torch.utils.data._utils.pin_memory import pin_memory
+
+    batch = Collate(codes, KINDS, (3, 2, 2))([Example("a", torch.ones(3, 2, 2), [Stated(1, [("x", [("role", "y")])])])])
+    pinned = pin_memory(batch)
+    assert isinstance(pinned, Batch)
+    assert same(pinned, batch)
+    if torch.cuda.is_available():
+        assert all(one.is_pinned() for one in vars(pinned).values() if isinstance(one, torch.Tensor))
+
+
+def test_captions_alone_are_said_of_every_photograph(news: Confusable, source: Source) -> None:
+    plain = Describer(news, wanted(styles=("caption",), negatives={"role": 0}), 1, False)
+    record = source.record(0)
+    assert record.salient
+    spaced = "FILE - A  crowd\nwaits. (AP Photo/Ann Lee)"
+    for caption, said in ((record.caption, record.caption), ("A dog.", "A dog."), (spaced, "A crowd waits.")):
+        item = Item(0, 0, record.model_copy(update={"caption": caption, "events": [], "salient": None}), b"", "")
+        (stated,) = plain(item, 0)
+        assert stated.texts == [(said, [])]
+    assert plain(source[0], 0) == plain(Item(1, 1, record, b"", ""), 3)  # the same words of the same key
+    assert plain(source[0], 0)[0].texts == [(record.caption, [])]
+    empty = record.model_copy(update={"caption": " ", "events": [], "salient": None})
+    assert plain(Item(0, 0, empty, b"", ""), 0) == []
+    without = Item(0, 0, CaptionEvents(caption="A dog.", events=[]), b"", "")
+    for other in (wanted(styles=("caption",)), wanted(styles=("caption", "short"), negatives={})):
+        assert Describer(news, other, 1, False)(without, 0) == []
+
+
 def same(one: Batch, two: Batch) -> bool:
     tensors = [(value, vars(two)[name]) for name, value in vars(one).items() if isinstance(value, torch.Tensor)]
     return one.ids == two.ids and all(torch.equal(*pair) for pair in tensors)

@@ -28,6 +28,7 @@ OTHER = {
     "losses.smoothing": 0.25,
     "model.name": "ViT-B-32/openai",
     "model.precision": "bf16",
+    "model.prompt": "learned",
     "model.image": "lora",
     "model.text": "frozen",
     "model.random": 5,

@@ -9,78 +9,24 @@ from pathlib import Path
 
 import pytest
 import torch
+from runs import config, every_line, lines, losses, quiet, settings, small_world
 from safetensors.torch import load_file
-from towers import VOCABULARY, wordpiece
 
 from clip_event._open_clip import open_clip
 from clip_event.checkpoint import CheckpointError
-from clip_event.config import Config, parse_config
+from clip_event.config import parse_config
+from clip_event.descriptions import describe
 from clip_event.finetune import FinetuneError, finetune
 from clip_event.missing import MissingPictures
 from clip_event.models import load
-from clip_event.scenes import scenes
+from templates.pairs import Wanted
 
 ROOT = Path(__file__).parent.parent
-MODEL = {
-    "embed_dim": 16,
-    "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 8},
-    "text_cfg": {"context_length": 40, "vocab_size": VOCABULARY, "hf_tokenizer_name": "small", "width": 32, "heads": 2}
-    | {"layers": 1, "pool_type": "eos", "eos_id": 3},
-}
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory) -> Path:
-    """A folder with scenes and the configuration of a small model."""
-    folder = tmp_path_factory.mktemp("world")
-    scenes(folder / "train", 48, split="train", size=48)
-    scenes(folder / "dev", 16, split="dev", size=48)
-    model = folder / "small"
-    model.mkdir()
-    captions = [json.loads(line)["caption"] for line in (folder / "train/captions.jsonl").open()]
-    wordpiece(model, captions)
-    preprocess = {"mean": [0.5] * 3, "std": [0.5] * 3}
-    (model / "open_clip_config.json").write_text(json.dumps({"model_cfg": MODEL, "preprocess_cfg": preprocess}))
-    return folder
-
-
-def settings(world: Path, out: Path, **sections) -> dict:
-    given = {
-        "out": str(out),
-        "log_every": 1,
-        "save_every": 2,
-        "device": "cpu",
-        "model": {"name": str(world / "small"), "random": 1},
-        "data": {
-            "train": str(world / "train/gold.jsonl"),
-            "validation": str(world / "dev/gold.jsonl"),
-            "workers": 0,
-            "negatives": {"event": 1, "role": 1},
-        },
-        "losses": {"local": 0.5, "alignment": 0.5, "retention": 0.1},
-        "optim": {"lr": 1e-3, "batch": 8, "epochs": 2},
-        "evaluation": {"most": 16, "gallery": 8, "alphas": [0.0, 0.5, 1.0]},
-    }
-    for name, section in sections.items():
-        given[name] = {**given.get(name, {}), **section} if isinstance(section, dict) else section
-    return given
-
-
-def config(world: Path, out: Path, **sections) -> Config:
-    return parse_config(settings(world, out, **sections))
-
-
-def lines(folder: Path, event: str) -> list[dict]:
-    found = [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    return [one for one in found if one["event"] == event]
-
-
-def losses(folder: Path) -> dict[int, float]:
-    return {line["step"]: line["loss"] for line in lines(folder, "step")}
-
-
-def quiet(line: str) -> None:
-    pass
+    return small_world(tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +96,8 @@ def test_a_killed_run_goes_on_to_the_same_losses_bit_for_bit(world, whole_run, t
     assert (out / "checkpoint.pt").exists()
     finetune(config(world, out), resume=True, say=quiet)
     assert losses(out) == losses(whole_run)
+    told = [(line["event"], line.get("step")) for line in every_line(out)]
+    assert told == [(line["event"], line.get("step")) for line in every_line(whole_run)]
     one, two = (load_file(folder / "open_clip_model.safetensors") for folder in (out, whole_run))
     assert all(torch.equal(one[name], two[name]) for name in two)
 
@@ -202,7 +150,7 @@ def torchrun(world: Path, out: Path, tmp_path: Path, processes: int, **sections)
 
 
 def test_two_processes_have_the_losses_of_one_with_the_same_batch(world, tmp_path):
-    few = {"optim": {"steps": 4, "chunk": 3}}
+    few = {"optim": {"steps": 4, "chunk": 3}, "model": {"prompt": "learned"}}
     one = torchrun(world, tmp_path / "one", tmp_path, 1, **few)
     two = torchrun(world, tmp_path / "two", tmp_path, 2, **few)
     assert sorted(one) == [1, 2, 3, 4]
@@ -251,6 +199,29 @@ def test_a_folder_in_use_and_a_resume_of_nothing_are_refused(world, whole_run, t
         finetune(config(world, whole_run), say=quiet)
     with pytest.raises(CheckpointError, match="no checkpoint"):
         finetune(config(world, tmp_path / "nothing"), resume=True, say=quiet)
+
+
+def test_the_style_given_needs_descriptions_that_hold_it(world, tmp_path):
+    events = world / "train/gold.jsonl"
+    texts, said = tmp_path / "texts.jsonl", tmp_path / "descriptions.jsonl"
+    records = [json.loads(line) for line in events.open()]
+    rows = [{"id": one["id"], "event": e["id"], "text": "As told."} for one in records for e in one["events"]]
+    texts.write_text("\n".join(map(json.dumps, rows)))
+    few = {"negatives": {}, "train": str(said), "images": str(world / "train"), "styles": ["given"]}
+    for source, styles in ((events, ("given",)), (said, ("short",)), (said, ("short", "given"))):
+        describe(events, said, Wanted(styles, {}), given=texts)
+        out = tmp_path / f"{source.stem} {len(styles)}"
+        tried = config(world, out, data=few | {"train": str(source)}, losses={"hard": 0}, optim={"steps": 1})
+        if "given" in styles and source == said:
+            assert len(losses(finetune(tried, say=quiet))) == 1
+        else:
+            with pytest.raises(
+                ValueError, match=r"data.styles: 'given' .* these (events|descriptions) hold none; write"
+            ):
+                finetune(tried, say=quiet)
+    tried = config(world, tmp_path / "checked", evaluation={"styles": ["given"]})
+    with pytest.raises(ValueError, match=r"evaluation.styles: 'given' .* these events hold none"):
+        finetune(tried, say=quiet)
 
 
 def test_workers_change_nothing(world, whole_run, tmp_path):

@@ -3,11 +3,13 @@
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from loops import KINDS, encoder, examples, missed, picture, tokens
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor
 
 from clip_event.batches import Collate, Example, Missed, Stated
@@ -198,6 +200,33 @@ def test_metrics_go_on_after_a_line_that_was_cut(tmp_path: Path) -> None:
     assert (tmp_path / METRICS).read_bytes() == b""
     with metrics(None) as nothing:
         assert nothing is None
+
+
+def test_a_run_that_goes_on_takes_back_what_it_does_again(tmp_path: Path) -> None:
+    def told() -> list[Any]:
+        lines = [json.loads(line) for line in (tmp_path / METRICS).read_text("utf-8").splitlines()]
+        return [line.get("step", line["event"]) for line in lines]
+
+    with metrics(tmp_path) as written:
+        written.write("plan", base="mini")
+        for step in range(1, 7):
+            written.write("step", step=step, loss=1 / step)
+            if step % 2 == 0:
+                written.write("evaluation", step=step, when="end" if step == 6 else "epoch", accuracy=0.5)
+        written.write("missing", count=1, seen=2)
+        written.write("evaluation", step=6, when="alpha", alpha=0.5)
+        written.write("chosen", alpha=0.5)
+    at_6 = ["plan", 1, 2, 2, 3, 4, 4, 5, 6, 6]
+    assert told() == [*at_6, "missing", 6, "chosen"]
+    for after in (6, 5, 4):
+        with metrics(tmp_path, after=after) as written:
+            assert told() == [one for one in at_6 if one == "plan" or one <= after]
+            written.write("stopped", reason="a loss is not finite")
+    with metrics(tmp_path, after=4) as written:
+        written.write("step", step=5, loss=9.0)
+    assert told() == ["plan", 1, 2, 2, 3, 4, 4, 5]
+    curves = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [(point.step, point.value) for point in curves.Scalars("step/loss")][-2:] == [(4, 0.25), (5, 9.0)]
 
 
 def trained(steps: int) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
