@@ -1,4 +1,4 @@
-"""Commands that ask a model about photographs whose event is known, to use it better on others."""
+"""Commands that ask a model about photographs, and about such whose event is known, to use it better on others."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,116 @@ from clip_event.plain_errors import plain_errors
 
 zeroshot_app = typer.Typer()
 
+Calibration = Annotated[Path | None, typer.Option(help="From `calibrate`. [default: the model's]")]
+Errors = Annotated[Path | None, typer.Option(help="File for what cannot be used. [default: beside OUT]")]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first that cannot be used.")]
 Labelled = Annotated[Path, typer.Argument(metavar="GOLD.jsonl", help="Records with image, events and salient.")]
+
+
+@zeroshot_app.command()
+def classify(
+    images: Annotated[list[str], typer.Argument(metavar="IMAGES...", help="Files, folders, JSONL with `image`, or -.")],
+    out: Annotated[str, typer.Option("-o", "--out", help="JSONL file to write; - is standard output.")] = "-",
+    model: Model = "mini",
+    ontology: Ontology = "news",
+    fillers: Annotated[
+        str | None, typer.Option(help="Who may play roles: a file, or `typical` for everyday fillers.")
+    ] = None,
+    caption: Annotated[str | None, typer.Option(help="Who may play roles: those in this caption.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="Types to tell.")] = 5,
+    min_probability: Annotated[float, typer.Option(min=0, max=1, help="Below it a photograph shows no event.")] = 0.0,
+    root: Annotated[Path | None, typer.Option("--images", help="Folder of the records' photographs.")] = None,
+    calibration: Calibration = None,
+    batch_size: BatchSize = 64,
+    workers: Workers = 2,
+    device: Device = "auto",
+    errors: Errors = None,
+    strict: Strict = False,
+) -> None:
+    """Say which event each photograph shows, and who plays which role where fillers are given.
+
+    A line each: `types` with probabilities, `none` among them, and `events`, empty where that is the answer. Records of
+    `extract` give their own fillers. What cannot be read is counted and written to the errors file.
+
+    Example: `clip-event classify photographs/ --fillers typical -o events.jsonl`
+    """
+    from clip_event import terminal
+
+    with plain_errors(), terminal.progress(", ".join(images[:3]), "looking at") as step:
+        from clip_event.calibration import calibration_for
+        from clip_event.classify import TYPICAL, Classifying
+        from clip_event.classify import classify as run
+        from clip_event.fillers import from_caption, read_fillers
+        from templates.formats import read_ontology
+
+        if fillers and caption:
+            raise ValueError("--fillers and --caption both say who may play roles; give one of them")
+        given = from_caption(caption) if caption else fillers
+        loaded = asked(model, device)
+        classifying = Classifying(
+            loaded,
+            read_ontology(ontology),
+            top=top,
+            fillers=read_fillers(given) if isinstance(given, str) and given != TYPICAL else given,
+            least=min_probability,
+            calibration=calibration_for(loaded, calibration),
+        )
+        result = run(
+            images,
+            out,
+            classifying=classifying,
+            root=root,
+            batch_size=batch_size,
+            workers=workers,
+            errors=errors,
+            strict=strict,
+            progress=step,
+        )
+    terminal.classified(result)
+
+
+@zeroshot_app.command()
+def score(
+    pairs: Annotated[str, typer.Argument(metavar="PAIRS.jsonl", help="Records with image and event or events, or -.")],
+    out: Annotated[str, typer.Option("-o", "--out", help="JSONL file to write; - is standard output.")] = "-",
+    images: Images = None,
+    model: Model = "mini",
+    ontology: Ontology = "news",
+    style: Annotated[str, typer.Option(help="How events are said: sentence, short, type or graph.")] = "sentence",
+    calibration: Calibration = None,
+    batch_size: BatchSize = 64,
+    workers: Workers = 2,
+    device: Device = "auto",
+    errors: Errors = None,
+    strict: Strict = False,
+) -> None:
+    """Score events against photographs: cosine, and the probability that the photograph shows the event.
+
+    An `event` is `{"type": ..., "arguments": [{"role": ..., "text": ...}]}` or a text; `events` a list of them, as in
+    the records of `extract`. Each record comes out with `scores`, in the order of its events.
+
+    Example: `clip-event score events.jsonl --model runs/first -o scored.jsonl`
+    """
+    from clip_event import terminal
+
+    with plain_errors(), terminal.progress(pairs, "scoring") as step:
+        from clip_event.score import score as run
+
+        result = run(
+            pairs,
+            out,
+            model=asked(model, device),
+            ontology=ontology,
+            style=style,
+            images=images,
+            calibration=calibration,
+            batch_size=batch_size,
+            workers=workers,
+            errors=errors,
+            strict=strict,
+            progress=step,
+        )
+    terminal.scored(result)
 
 
 @zeroshot_app.command()
@@ -64,7 +173,7 @@ def confusion(
     model: Model = "mini",
     ontology: Ontology = "news",
     out: Annotated[Path, typer.Option("-o", "--out", help="File to write.")] = Path("confusion.json"),
-    calibration: Annotated[Path | None, typer.Option(help="From `calibrate`. [default: the model's]")] = None,
+    calibration: Calibration = None,
     batch_size: BatchSize = 64,
     workers: Workers = 2,
     device: Device = "auto",

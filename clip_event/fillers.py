@@ -53,6 +53,14 @@ def candidates_of(record: CaptionEvents) -> list[Candidate]:
     return distinct(found)
 
 
+def from_caption(caption: str) -> list[Candidate]:
+    """`candidates_of` a caption that is read first."""
+    from extraction.extractor import EventExtractor
+
+    found = EventExtractor().extract([caption])[0]
+    return candidates_of(CaptionEvents.model_validate(found))
+
+
 def typical_fillers(template: EventTemplate) -> list[Candidate]:
     """Everyday fillers of a type's roles: `templates/typical.toml` has them by role and by entity kind.
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
@@ -16,8 +16,12 @@ from clip_event.texts import SAMPLE, encode_texts
 from extraction.extractor import pick_device
 from templates.describe import describe
 from templates.events import Event
-from templates.ontology import Ontology
+from templates.ontology import Ontology, load_ontology
 from templates.supposed import supposed
+
+if TYPE_CHECKING:
+    from clip_event.classify import Answer, Fillers
+    from clip_event.score import Scores
 
 
 class ClipEvent:
@@ -80,8 +84,8 @@ class ClipEvent:
         """Embeddings (texts, D) of unit length, on the CPU in float32."""
         if not texts:
             return torch.zeros(0, self.loaded.config["embed_dim"])
-        short = self.loaded.full_length is None
-        found = encode_texts(self.loaded.model, self.loaded.tokenizer, texts, short=short, batch_size=batch_size)
+        options = {"short": self.loaded.full_length is None, "batch_size": batch_size, "prompt": self.loaded.prompt}
+        found = encode_texts(self.loaded.model, self.loaded.tokenizer, texts, **options)  # type: ignore[arg-type]
         return found.float().cpu()
 
     @torch.no_grad()
@@ -117,6 +121,59 @@ class ClipEvent:
                 raise seen.missed[0][1]
             parts.append(seen.image)
         return torch.cat(parts)
+
+    def score(
+        self,
+        pictures: Sequence[Picture],
+        events: Sequence["Told"],
+        ontology: str | Ontology = "news",
+        *,
+        style: str = "sentence",
+        batch_size: int = 64,
+        workers: int = 2,
+    ) -> "Scores":
+        """How well every event fits every picture.
+
+        Args:
+            events: what `say` takes: `Event`, `{"type": ..., "Agent": ...}`, or a text.
+            style: in which events are said.
+
+        Returns:
+            Cosines and calibrated probabilities, (pictures, events) each.
+
+        Raises:
+            PictureError: a picture that cannot be read.
+            UnsayableError: an event that the ontology does not have.
+        """
+        from clip_event.score import scores
+
+        known = None if ontology == "open" else load_ontology(ontology)
+        text = self.encode_texts([say(event, known, style) for event in events])
+        return scores(self, self.encode_images(pictures, batch_size=batch_size, workers=workers), text)
+
+    def classify(
+        self,
+        pictures: Sequence[Picture],
+        ontology: str | Ontology = "news",
+        top: int = 5,
+        *,
+        fillers: "Fillers" = "typical",
+        least: float = 0.0,
+        batch_size: int = 64,
+        workers: int = 2,
+    ) -> "list[Answer]":
+        """The event types of each picture, `none` among them, and who plays which role in the most probable one.
+
+        Args:
+            top, fillers, least: see `clip_event.classify.Classifying`.
+
+        Raises:
+            PictureError: a picture that cannot be read.
+        """
+        from clip_event.classify import Classifying
+
+        image = self.encode_images(pictures, batch_size=batch_size, workers=workers)
+        return Classifying(self, load_ontology(ontology), top=top, fillers=fillers, least=least)(image)
 
 
 Told = Event | Mapping[str, Any] | str

@@ -4,7 +4,8 @@ from typing import Any
 
 PRESETS: dict[str, dict[str, Any]] = {
     "event": {
-        "losses": {"contrastive": 1.0, "hard": 1.0, "local": 0.25, "alignment": 0.25, "retention": 0.1},
+        "data": {"texts": 2},
+        "losses": {"contrastive": 1.0, "hard": 1.0, "retention": 0.1, "gamma": 0.0, "smoothing": 0.0},
     },
     "caption": {
         "data": {"styles": ("caption",), "negatives": {}},

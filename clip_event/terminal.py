@@ -11,7 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from clip_event.classify import Classified
     from clip_event.descriptions import Described
+    from clip_event.score import Scored
     from extraction.files import Summary
     from templates.ontology import Ontology
 
@@ -71,6 +73,29 @@ def described(result: "Described") -> None:
         f"{result.bad:,} bad records",
         soft_wrap=True,
     )
+
+
+def classified(result: "Classified") -> None:
+    """Photographs by event type and the totals of a run, on standard error."""
+    console = Console(stderr=True, highlight=False)
+    table = Table("event type", "photographs", box=None, header_style="bold")
+    table.columns[1].justify = "right"
+    for name, count in result.events.most_common(LARGEST):
+        table.add_row(escape(name), f"{count:,}")
+    if result.events:
+        console.print(table)
+    _totals(console, f"{result.photographs:,} photographs", result.photographs, result)
+
+
+def scored(result: "Scored") -> None:
+    """The totals of a run, on standard error."""
+    done = f"{result.scores:,} events scored, {result.records:,} photographs"
+    _totals(Console(stderr=True, highlight=False), done, result.records, result)
+
+
+def _totals(console: Console, done: str, photographs: int, result: "Classified | Scored") -> None:
+    rate = f", {photographs / result.seconds:.0f} photographs/s" if result.seconds else ""
+    console.print(f"{done}, {result.bad:,} that cannot be used; {result.seconds:.1f} s{rate}", soft_wrap=True)
 
 
 def events(records: Sequence[dict[str, Any]]) -> None:
