@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
@@ -16,8 +16,11 @@ from clip_event.texts import encode_texts
 from extraction.extractor import pick_device
 from templates.describe import describe
 from templates.events import Event
-from templates.ontology import Ontology
+from templates.ontology import Ontology, load_ontology
 from templates.supposed import supposed
+
+if TYPE_CHECKING:
+    from clip_event.grounding import Grounded
 
 
 class ClipEvent:
@@ -117,6 +120,18 @@ class ClipEvent:
                 raise seen.missed[0][1]
             parts.append(seen.image)
         return torch.cat(parts)
+
+    def ground(
+        self, picture: Picture, event: Event | Mapping[str, Any], ontology: Ontology | None = None, **options: Any
+    ) -> "Grounded":
+        """Where an event's fillers are: for each a heat map and a box. See `clip_event.grounding.ground`.
+
+        Args:
+            ontology: the event's; without one the news ontology.
+        """
+        from clip_event.grounding import ground
+
+        return ground(self, picture, event, ontology or load_ontology(), **options)
 
 
 Told = Event | Mapping[str, Any] | str
