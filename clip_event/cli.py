@@ -23,6 +23,7 @@ app.add_typer(evaluate_app, name="evaluate")
 
 Ontology = Annotated[str, typer.Option(help="news, open, or the path of a TOML or JSON ontology.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
+SHOWN = 20  # photographs that could not be read, by name
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Captions in one pass of the network.")]
 
 
@@ -176,6 +177,48 @@ def finetune(
             typer.echo(str(stopped), err=True)
             raise typer.Exit(143) from None
         typer.echo(f"{folder}: the tuned model; see report.html", err=True)
+
+
+@app.command()
+def regions(
+    images: Annotated[list[Path], typer.Argument(help="Photographs, and folders of them.")],
+    out: Annotated[str, typer.Option("-o", "--out", help="JSONL file to write; - is standard output.")] = "-",
+    detector: Annotated[str, typer.Option(help="OWLv2 or OWL-ViT: OWNER/NAME on the hub, or a folder.")] = (
+        "google/owlv2-base-patch16-ensemble"
+    ),
+    labels: Annotated[str | None, typer.Option(help="What to look for, as in person,flag. [default: news]")] = None,
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="The least score of a box.")] = 0.1,
+    most: Annotated[int, typer.Option(min=1, help="Boxes of a photograph.")] = 32,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Photographs in one pass.")] = 4,
+    workers: Annotated[int, typer.Option(min=1, help="Threads that decode photographs.")] = 2,
+    device: Device = "auto",
+) -> None:
+    """Find people and things in photographs: the regions file that grounding and alignment take.
+
+    Photographs that cannot be read are counted and named, and never stop a run.
+
+    Example: `clip-event regions photographs/ --labels "person,police officer,flag" -o regions.jsonl`
+    """
+    from clip_event import terminal
+    from clip_event.detect import LABELS
+    from clip_event.detect import regions as run
+
+    with plain_errors(), terminal.progress(", ".join(map(str, images)), "looking at") as step:
+        done = run(
+            images,
+            out,
+            detector=detector,
+            labels=LABELS if labels is None else labels.split(","),
+            threshold=threshold,
+            most=most,
+            batch_size=batch_size,
+            workers=workers,
+            device=device,
+            progress=step,
+        )
+        for missed in done.missed[:SHOWN]:
+            typer.echo(str(missed), err=True)
+        typer.echo(f"{done.images:,} photographs, {done.boxes:,} boxes, {len(done.missed):,} not read", err=True)
 
 
 @ontology_app.command("check")

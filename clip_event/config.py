@@ -70,9 +70,12 @@ class Data(_Section):
     salient_only: bool = True
     workers: int = Field(default=2, ge=0)
     augment: bool = True
+    regions: str | None = Field(default=None, description="boxes that alignment takes in place of the grid")
 
     @model_validator(mode="after")
     def _known(self) -> "Data":
+        if self.regions and self.augment:
+            raise ValueError("regions need augment = false: boxes are not followed through random crops")
         for what, given, known in (("style", self.styles, STYLES), ("kind of negative", self.negatives, KINDS)):
             if strange := [name for name in given if name not in known]:
                 raise ValueError(f"{strange[0]!r} is no {what}; {_near(strange[0], list(known))}")
@@ -220,7 +223,7 @@ def _placed(config: Config, base: Path) -> Config:
             return places
         return "::".join(str(base / Path(place).expanduser()) for place in places.split("::"))
 
-    data = {name: at(getattr(config.data, name)) for name in ("train", "validation", "images")}
+    data = {name: at(getattr(config.data, name)) for name in ("train", "validation", "images", "regions")}
     if Path(config.data.ontology).suffix:
         data["ontology"] = at(config.data.ontology)
     name = config.model.name.removeprefix("local-dir:")

@@ -5,10 +5,15 @@ One photograph a line: `{"image": path, "width": int, "height": int, "boxes": [{
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from torch import Tensor
+
+from clip_event.view import view
 
 EDGE = 1.0  # pixels that detectors may lie beyond the picture
 
@@ -93,6 +98,24 @@ class RegionsFile:
         with self.path.open("rb") as lines:
             lines.seek(place[1])
             return parse_regions(lines.readline(), f"{self.path}: line {place[0]}")
+
+
+def seen_boxes(regions: Regions | None, size: tuple[int, int], preprocess: Mapping[str, Any]) -> Tensor:
+    """Regions in what the model sees of a photograph.
+
+    Args:
+        size: width and height as it was read, which may be a fraction of the regions' own.
+        preprocess: see `view.view`.
+
+    Returns:
+        (R, 4), in shares of the model's width and height; what it does not see lies outside 0 to 1.
+    """
+    if regions is None:
+        return torch.zeros(0, 4)
+    where = view(size, preprocess)
+    shrunk = torch.tensor(size) / torch.tensor([regions.width, regions.height])
+    boxes = torch.tensor([region.box for region in regions.boxes]).view(-1, 4) * shrunk.repeat(2)
+    return where.to_model(boxes) / torch.tensor([*where.seen, *where.seen])
 
 
 def parse_regions(line: bytes | str, where: str) -> Regions:
