@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from clip_event.models import ModelError, check_hub
-from clip_event.pictures import PictureError, load
+from clip_event.pictures import WHOLE, PictureError, load
 from extraction._torchvision import declare_missing_operators
 from extraction.extractor import pick_device
 from templates.whole import whole
@@ -25,7 +25,6 @@ DETECTOR = "google/owlv2-base-patch16-ensemble"
 LABELS = ("person", "police officer", "soldier", "vehicle", "weapon", "flag", "sign", "animal", "building", "fire")
 """What fills roles in news photographs, by kind of entity and by what it looks like."""
 OWLS = ("owlv2", "owlvit")
-WHOLE = 1 << 20  # a side that no picture is shrunk to on reading: boxes are in its own pixels
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm")
 Json = dict[str, Any]
 

@@ -17,7 +17,7 @@ from clip_event import parts as of_picture
 from clip_event.alignment import transport_plan
 from clip_event.batches import graph_of
 from clip_event.parts import Parts, heat
-from clip_event.pictures import read
+from clip_event.pictures import WHOLE, read
 from clip_event.regions import Regions
 from templates.events import Event
 from templates.ontology import Ontology
@@ -31,7 +31,6 @@ Over = Literal["windows", "patches"]
 By = Literal["phrase", "sentence", "transport"]
 CELLS = 32
 """Cells of a heat map along the longer side."""
-WHOLE = 1 << 20  # a side that no picture is shrunk to on reading
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def ground(
     found = []
     for (_, role, text), score in zip(fillers, scores, strict=True):
         best = int(score.argmax())
-        box = looked_at.boxes[best] if over == "windows" or regions else _grown(looked_at, score)
+        box = looked_at.boxes[best] if over == "windows" or regions is not None else _grown(looked_at, score)
         label = regions.boxes[best].label if regions else ""
         place = (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
         found.append(Found(role, text, place, float(score[best]), heat(looked_at, score, rows, columns), label))

@@ -13,6 +13,8 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+WHOLE = 1 << 20
+"""A `size` that shrinks no picture on reading, for whoever needs its own pixels."""
 REMOTE = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
