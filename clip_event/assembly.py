@@ -195,6 +195,8 @@ class _Boxes:
 def _boxes(config: Config, loaded: Loaded, objective: Objective) -> _Boxes | None:
     if config.data.regions is None:
         return None
+    if config.data.augment:
+        raise ValueError("data.regions needs data.augment = false: boxes are not followed through random crops")
     if not objective.needs_graphs:
         raise ValueError("data.regions is for the losses alignment and distance, which both weigh 0")
     return _Boxes(RegionsFile(config.data.regions, config.data.images), loaded.model.visual.preprocess_cfg)  # type: ignore[union-attr, arg-type]

@@ -70,12 +70,12 @@ class Data(_Section):
     salient_only: bool = True
     workers: int = Field(default=2, ge=0)
     augment: bool = True
-    regions: str | None = Field(default=None, description="boxes that alignment takes in place of the grid")
+    regions: str | None = Field(
+        default=None, description="boxes that alignment takes in place of the grid; needs augment = false"
+    )
 
     @model_validator(mode="after")
     def _known(self) -> "Data":
-        if self.regions and self.augment:
-            raise ValueError("regions need augment = false: boxes are not followed through random crops")
         for what, given, known in (("style", self.styles, STYLES), ("kind of negative", self.negatives, KINDS)):
             if strange := [name for name in given if name not in known]:
                 raise ValueError(f"{strange[0]!r} is no {what}; {_near(strange[0], list(known))}")
