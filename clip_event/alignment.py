@@ -87,6 +87,22 @@ def transport_distance(
     return distance, real
 
 
+@full_precision
+def transport_plan(graph: Tensor, nodes: Tensor, *, reg: float = 0.05) -> Tensor:
+    """Which node of one graph goes to which of one image, each node with an equal mass.
+
+    Args:
+        graph: (G, D).
+        nodes: (R, D), parts of an image.
+        reg: see `transport_distance`.
+
+    Returns:
+        (G, R), of sum 1: a row sums to 1 / G and a column to 1 / R.
+    """
+    cost = 1 - F.normalize(graph, dim=-1) @ F.normalize(nodes, dim=-1).mT
+    return _plan(cost[None], cost.new_ones(1, len(graph)), cost.new_ones(1, len(nodes)), reg)[0]
+
+
 @torch.no_grad()
 def _plan(cost: Tensor, mass: Tensor, node_mass: Tensor, reg: float) -> Tensor:
     """The plans (V, G, R), zero where there is no mass.

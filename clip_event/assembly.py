@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from PIL.Image import Image
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from clip_event import __version__
@@ -23,7 +24,8 @@ from clip_event.patches import no_patches
 from clip_event.prepare import Progress
 from clip_event.prompt import Prompt, first_prompt, together
 from clip_event.ranks import Place
-from clip_event.sources import Source, open_source
+from clip_event.regions import RegionsFile, seen_boxes
+from clip_event.sources import Item, Source, open_source
 from clip_event.steps import Encoder
 from clip_event.texts import pad_id
 from clip_event.trainable import count_trainable, set_trainable
@@ -101,7 +103,9 @@ def assemble(config: Config, place: Place, progress: Progress | None = None) -> 
     graphs = objective.needs_graphs
     wanted = Wanted(config.data.styles, config.data.negatives, config.data.salient_only, seed=config.seed)
     transform = loaded.preprocess_train if config.data.augment else loaded.preprocess_val
-    examples = Examples(train, Describer(confusable, wanted, config.data.texts, graphs), transform, size, config.seed)
+    describer = Describer(confusable, wanted, config.data.texts, graphs)
+    boxes = _boxes(config, loaded, objective)
+    examples = Examples(train, describer, transform, size, config.seed, boxes)
     collate = Collate(loaded.tokenizer, kinds, (3, *shape))
     numbers, checked = _numbers(config, train, held_out)
     if len(numbers) < config.optim.batch:
@@ -227,6 +231,27 @@ def _confusable(config: Config, train: Source) -> Confusable:
     events = ((r, event) for r in records if isinstance(r, CaptionEvents) for event in r.events)
     weights = read_confusion(config.data.confusion, ontology) if config.data.confusion else None
     return Confusable(ontology, Corpus(statement(record, event, ontology) for record, event in events), weights)
+
+
+class _Boxes:
+    """A record's boxes in what the model sees of its picture."""
+
+    def __init__(self, file: RegionsFile, preprocess: Json) -> None:
+        self.file, self.preprocess = file, preprocess
+
+    def __call__(self, item: Item, picture: Image) -> Tensor:
+        name = item.picture if isinstance(item.picture, Path) else item.place
+        return seen_boxes(self.file.get(name), picture.size, self.preprocess)
+
+
+def _boxes(config: Config, loaded: Loaded, objective: Objective) -> _Boxes | None:
+    if config.data.regions is None:
+        return None
+    if config.data.augment:
+        raise ValueError("data.regions needs data.augment = false: boxes are not followed through random crops")
+    if not objective.needs_graphs:
+        raise ValueError("data.regions is for the losses alignment and distance, which both weigh 0")
+    return _Boxes(RegionsFile(config.data.regions, config.data.images), loaded.model.visual.preprocess_cfg)  # type: ignore[union-attr, arg-type]
 
 
 def _shape(loaded: Loaded) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 import torch
+from PIL.Image import Image
 from torch import Tensor
 
 from clip_event.models import Transform
@@ -48,11 +49,12 @@ class Stated:
 
 @dataclass(frozen=True)
 class Example:
-    """A photograph (3, height, width) and what is stated of it."""
+    """A photograph (3, height, width), what is stated of it, and its boxes (R, 4) in shares of width and height."""
 
     id: str | int
     image: Tensor
     stated: list[Stated]
+    boxes: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -150,10 +152,20 @@ class Examples(torch.utils.data.Dataset["Example | Missed"]):
     Args:
         transform: an image to (3, height, width); what it draws is set by seed, epoch and number.
         size: the side that pictures are read for, in pixels.
+        boxes: a record and its picture as read to boxes, see `Example`; for a transform that crops by no chance.
     """
 
-    def __init__(self, source: Source, describer: Describer, transform: Transform, size: int, seed: int) -> None:
+    def __init__(
+        self,
+        source: Source,
+        describer: Describer,
+        transform: Transform,
+        size: int,
+        seed: int,
+        boxes: Callable[[Item, Image], Tensor] | None = None,
+    ) -> None:
         self.source, self.describer, self.transform, self.size, self.seed = source, describer, transform, size, seed
+        self.boxes = boxes
 
     def __len__(self) -> int:
         return len(self.source)
@@ -170,7 +182,8 @@ class Examples(torch.utils.data.Dataset["Example | Missed"]):
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(hashed(self.seed, epoch, item.number))
             image = self.transform(picture)
-        return Example(item.id, image, self.describer(item, epoch))
+        boxes = self.boxes(item, picture) if self.boxes else None
+        return Example(item.id, image, self.describer(item, epoch), boxes)
 
 
 @dataclass
@@ -188,6 +201,7 @@ class Batch:
             there are fewer than K.
         graph_image: (G,), graph_nodes: (G, 1 + J, M), graph_mass: (G, 1 + J, M), graph_kind: (G, J): likewise graphs.
         missed: records without a readable photograph.
+        boxes: (B, R, 4), where there are regions: in shares of width and height, 0 where a photograph has fewer than R.
     """
 
     ids: list[str | int]
@@ -204,6 +218,7 @@ class Batch:
     graph_mass: Tensor
     graph_kind: Tensor
     missed: list[Missed]
+    boxes: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """With every tensor on the device."""
@@ -267,6 +282,7 @@ class Collate:
             graph_mass=(graph_nodes >= 0).float(),
             graph_kind=_padded([kinds for _, _, kinds in graphs], -1),
             missed=[one for one in given if isinstance(one, Missed)],
+            boxes=_boxes(examples),
         )
 
 
@@ -274,6 +290,12 @@ def _stated(examples: Sequence[Example]) -> Iterator[tuple[int, Stated]]:
     for image, example in enumerate(examples):
         for stated in example.stated:
             yield image, stated
+
+
+def _boxes(examples: Sequence[Example]) -> Tensor | None:
+    """(examples, most, 4): an empty box stands for none, as no patch lies in it."""
+    found = [one.boxes for one in examples if one.boxes is not None]
+    return torch.nn.utils.rnn.pad_sequence(found, batch_first=True) if found else None
 
 
 def _padded(rows: Sequence[Sequence[int]], value: int, least: int = 0) -> Tensor:

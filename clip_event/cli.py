@@ -7,7 +7,7 @@ import typer
 
 from clip_event import __version__
 from clip_event.cli_evaluate import evaluate_app
-from clip_event.cli_zeroshot import zeroshot_app
+from clip_event.cli_photographs import photographs_app
 from clip_event.options import Device, Ontology
 from clip_event.plain_errors import plain_errors
 
@@ -22,7 +22,7 @@ app = typer.Typer(
 ontology_app = typer.Typer(help="Look at ontologies and check your own.", no_args_is_help=True)
 app.add_typer(ontology_app, name="ontology")
 app.add_typer(evaluate_app, name="evaluate")
-app.add_typer(zeroshot_app)
+app.add_typer(photographs_app)
 
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Captions in one pass of the network.")]
 

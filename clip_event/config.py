@@ -75,6 +75,9 @@ class Data(_Section):
     salient_only: bool = True
     workers: int = Field(default=2, ge=0)
     augment: bool = True
+    regions: str | None = Field(
+        default=None, description="boxes that alignment takes in place of the grid; needs augment = false"
+    )
 
     @model_validator(mode="after")
     def _known(self) -> "Data":
@@ -226,7 +229,7 @@ def _placed(config: Config, base: Path) -> Config:
             return places
         return "::".join(str(base / Path(place).expanduser()) for place in places.split("::"))
 
-    data = {name: at(getattr(config.data, name)) for name in ("train", "validation", "images", "confusion")}
+    data = {name: at(getattr(config.data, name)) for name in ("train", "validation", "images", "confusion", "regions")}
     if Path(config.data.ontology).suffix:
         data["ontology"] = at(config.data.ontology)
     name = config.model.name.removeprefix("local-dir:")

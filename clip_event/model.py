@@ -21,6 +21,7 @@ from templates.supposed import supposed
 
 if TYPE_CHECKING:
     from clip_event.classify import Answer, Fillers
+    from clip_event.grounding import Grounded
     from clip_event.score import Scores
 
 
@@ -174,6 +175,18 @@ class ClipEvent:
 
         image = self.encode_images(pictures, batch_size=batch_size, workers=workers)
         return Classifying(self, load_ontology(ontology), top=top, fillers=fillers, least=least)(image)
+
+    def ground(
+        self, picture: Picture, event: Event | Mapping[str, Any], ontology: Ontology | None = None, **options: Any
+    ) -> "Grounded":
+        """Where an event's fillers are: for each a heat map and a box. See `clip_event.grounding.ground`.
+
+        Args:
+            ontology: the event's; without one the news ontology.
+        """
+        from clip_event.grounding import ground
+
+        return ground(self, picture, event, ontology or load_ontology(), **options)
 
 
 Told = Event | Mapping[str, Any] | str

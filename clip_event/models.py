@@ -220,7 +220,7 @@ def _near(name: str, names: Iterable[str], otherwise: str) -> str:
 def _config(source: str) -> dict[str, Any]:
     schema, place = open_clip.factory.parse_model_name(source)
     if schema == "hf-hub":
-        _check_hub(place, [CONFIG])
+        check_hub(place, [CONFIG])
     config = deepcopy(open_clip.get_model_config(source))
     if not config or not {"embed_dim", "vision_cfg", "text_cfg"} <= config.keys():
         raise ModelError(f"{source}: {CONFIG} holds no model_cfg with embed_dim, vision_cfg and text_cfg")
@@ -235,18 +235,18 @@ def _check_files(source: str, config: dict[str, Any], pretrained: dict[str, Any]
         repository = place
     if weights and repository:
         names = [file, Path(file).with_suffix(".safetensors").name] if file else [WEIGHTS, OLD_WEIGHTS]
-        _check_hub(repository, names)
+        check_hub(repository, names)
     if tower := config["text_cfg"].get("hf_model_name"):
         from transformers import AutoConfig
 
-        _check_hub(tower, ["config.json"])
+        check_hub(tower, ["config.json"])
         AutoConfig.from_pretrained(tower, trust_remote_code=False)  # refuses where open_clip would ask
     tokenizer = config["text_cfg"].get("hf_tokenizer_name")
     if tokenizer and schema != "local-dir":
-        _check_hub(tokenizer, ["tokenizer_config.json", "tokenizer.json"])
+        check_hub(tokenizer, ["tokenizer_config.json", "tokenizer.json"])
 
 
-def _check_hub(repository: str, files: Sequence[str]) -> None:
+def check_hub(repository: str, files: Sequence[str]) -> None:
     """Refuse files that are not in the cache when the hub does not answer; open_clip would go on trying for long."""
     if Path(repository).exists() or any(isinstance(try_to_load_from_cache(repository, file), str) for file in files):
         return

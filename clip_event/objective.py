@@ -6,6 +6,7 @@ process with the whole batch would return (`clip_event.ranks`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isqrt
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ from clip_event.losses import (
 )
 from clip_event.ranks import gather, mean_over_ranks
 from clip_event.retention import retention_loss
+from clip_event.view import under
 
 
 @dataclass
@@ -124,7 +126,12 @@ class Objective:
             raise ValueError(
                 "the losses local, alignment and distance need patches, which this image tower gives none of"
             )
-        nodes, mass = image_nodes(features.image, pooled(features.patches, self.losses.grid))
+        if batch.boxes is None:
+            parts, there = pooled(features.patches, self.losses.grid), None
+        else:
+            side = isqrt(features.patches.shape[1])
+            parts, there = under(features.patches, batch.boxes, (side, side))
+        nodes, mass = image_nodes(features.image, parts, there)
         return alignment_loss(
             features.text[batch.graph_nodes],
             batch.graph_mass,

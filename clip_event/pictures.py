@@ -17,9 +17,10 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 NARROWEST = 100
 """A picture longer than this many times its breadth is a strip, which resizing by the breadth would blow up."""
+WHOLE = 1 << 20
+"""A `size` that shrinks no picture on reading, for whoever needs its own pixels."""
 REMOTE = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 PART = re.compile(r"#xywh=(-?\d+),(-?\d+),(\d+),(\d+)$")
-WHOLE = 1 << 30  # more pixels than any side has: decode at full size
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

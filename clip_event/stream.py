@@ -5,9 +5,10 @@ names the photographs may be read as it comes, from a folder of millions or from
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -25,6 +26,8 @@ Picture = Path | str | bytes | Image.Image | Part
 DRAFT = 2
 """Times the model's side that a JPEG is decoded for: embeddings then agree with those of the whole to 1e-3."""
 Key = TypeVar("Key")
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -62,19 +65,31 @@ def stream(
     Raises:
         ValueError: `batch_size` or `workers` below 1.
     """
+    for batch in read_ahead(pictures, partial(prepare, model), batch_size, workers):
+        yield _seen(model, batch, patches)
+
+
+def read_ahead(
+    pictures: Iterable[tuple[Key, Given]], job: Callable[[Given], Made], batch_size: int, workers: int
+) -> Iterator[list[tuple[Key, Made]]]:
+    """Batches of keys and what `job` makes of each picture, in threads and one batch ahead.
+
+    Raises:
+        ValueError: `batch_size` or `workers` below 1.
+    """
     if batch_size < 1 or workers < 1:
         raise ValueError(f"found batch_size={batch_size} and workers={workers}, expected 1 or more")
     given = iter(pictures)
     with ThreadPoolExecutor(workers) as pool:
 
-        def begin() -> list[tuple[Key, "Future[Prepared]"]]:
-            return [(key, pool.submit(prepare, model, one)) for key, one in islice(given, batch_size)]
+        def begin() -> list[tuple[Key, Future[Made]]]:
+            return [(key, pool.submit(job, one)) for key, one in islice(given, batch_size)]
 
         ahead = deque([begin()])
         try:
             while batch := ahead.popleft():
                 ahead.append(begin())
-                yield _seen(model, batch, patches)
+                yield [(key, future.result()) for key, future in batch]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -104,10 +119,9 @@ def prepare(model: "ClipEvent", picture: Picture | PictureError) -> Prepared:
         return PictureError("picture", str(error) or type(error).__name__)
 
 
-def _seen(model: "ClipEvent", batch: "list[tuple[Key, Future[Prepared]]]", patches: bool) -> Seen[Key]:
+def _seen(model: "ClipEvent", batch: list[tuple[Key, Prepared]], patches: bool) -> Seen[Key]:
     keys, images, missed = [], [], []
-    for key, future in batch:
-        found = future.result()
+    for key, found in batch:
         if isinstance(found, PictureError):
             missed.append((key, found))
         else:

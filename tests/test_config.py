@@ -29,6 +29,7 @@ OTHER = {
     "model.name": "ViT-B-32/openai",
     "model.precision": "bf16",
     "model.prompt": "learned",
+    "data.regions": "boxes.jsonl",
     "model.image": "lora",
     "model.text": "frozen",
     "model.random": 5,
@@ -75,7 +76,7 @@ def test_every_key_can_be_set_on_the_command_line(tmp_path: Path, place: str) ->
     bare = [f"{place}={wanted}"] if isinstance(wanted, str) else []  # a string needs no quotation marks
     for override in [f"{place}={toml(wanted)}", f" {place} = {toml(wanted)}", *bare]:
         found = at(read_config(path, [override]), place)
-        if place in ("out", "data.train", "data.validation", "data.images", "data.confusion"):
+        if place in ("out", "data.train", "data.validation", "data.images", "data.confusion", "data.regions"):
             wanted_there = str(tmp_path / str(wanted))
         else:
             wanted_there = tuple(wanted) if isinstance(wanted, list) else wanted

@@ -8,18 +8,20 @@ import typer
 from clip_event.options import BatchSize, Device, Images, Model, Ontology, Workers, asked, root_of
 from clip_event.plain_errors import plain_errors
 
-zeroshot_app = typer.Typer()
+photographs_app = typer.Typer()
 
+Sources = Annotated[list[str], typer.Argument(metavar="IMAGES...", help="Files, folders, JSONL with `image`, or -.")]
+Out = Annotated[str, typer.Option("-o", "--out", help="JSONL file to write; - is standard output.")]
 Calibration = Annotated[Path | None, typer.Option(help="From `calibrate`. [default: the model's]")]
 Errors = Annotated[Path | None, typer.Option(help="File for what cannot be used. [default: beside OUT]")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first that cannot be used.")]
 Labelled = Annotated[Path, typer.Argument(metavar="GOLD.jsonl", help="Records with image, events and salient.")]
 
 
-@zeroshot_app.command()
+@photographs_app.command()
 def classify(
-    images: Annotated[list[str], typer.Argument(metavar="IMAGES...", help="Files, folders, JSONL with `image`, or -.")],
-    out: Annotated[str, typer.Option("-o", "--out", help="JSONL file to write; - is standard output.")] = "-",
+    images: Sources,
+    out: Out = "-",
     model: Model = "mini",
     ontology: Ontology = "news",
     fillers: Annotated[
@@ -78,10 +80,10 @@ def classify(
     terminal.classified(result)
 
 
-@zeroshot_app.command()
+@photographs_app.command()
 def score(
     pairs: Annotated[str, typer.Argument(metavar="PAIRS.jsonl", help="Records with image and event or events, or -.")],
-    out: Annotated[str, typer.Option("-o", "--out", help="JSONL file to write; - is standard output.")] = "-",
+    out: Out = "-",
     images: Images = None,
     model: Model = "mini",
     ontology: Ontology = "news",
@@ -122,7 +124,7 @@ def score(
     terminal.scored(result)
 
 
-@zeroshot_app.command()
+@photographs_app.command()
 def calibrate(
     source: Labelled,
     images: Images = None,
@@ -166,7 +168,7 @@ def calibrate(
     typer.echo(f"{out}: the calibration", err=True)
 
 
-@zeroshot_app.command()
+@photographs_app.command()
 def confusion(
     source: Labelled,
     images: Images = None,
@@ -205,3 +207,47 @@ def confusion(
         write_confusion(out, found)
     figures.confusion(found)
     typer.echo(f"{out}: the confusion of {len(found.types)} types", err=True)
+
+
+@photographs_app.command()
+def regions(
+    images: Sources,
+    out: Out = "-",
+    detector: Annotated[str, typer.Option(help="OWLv2 or OWL-ViT: OWNER/NAME on the hub, or a folder.")] = (
+        "google/owlv2-base-patch16-ensemble"
+    ),
+    labels: Annotated[str | None, typer.Option(help="What to look for, as in person,flag. [default: news]")] = None,
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="The least score of a box.")] = 0.1,
+    most: Annotated[int, typer.Option(min=1, help="Boxes of a photograph.")] = 32,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Photographs in one pass.")] = 4,
+    workers: Workers = 2,
+    device: Device = "auto",
+    errors: Errors = None,
+    strict: Strict = False,
+) -> None:
+    """Find people and things in photographs: the regions file that grounding and alignment take.
+
+    Photographs that cannot be read are counted and written to the errors file.
+
+    Example: `clip-event regions photographs/ --labels "person,police officer,flag" -o regions.jsonl`
+    """
+    from clip_event import terminal
+    from clip_event.detect import LABELS
+    from clip_event.detect import regions as run
+
+    with plain_errors(), terminal.progress(", ".join(images[:3]), "looking at") as step:
+        done = run(
+            images,
+            out,
+            detector=detector,
+            labels=LABELS if labels is None else labels.split(","),
+            threshold=threshold,
+            most=most,
+            batch_size=batch_size,
+            workers=workers,
+            device=device,
+            errors=errors,
+            strict=strict,
+            progress=step,
+        )
+    typer.echo(f"{done.images:,} photographs, {done.boxes:,} boxes, {done.bad:,} that cannot be used", err=True)
