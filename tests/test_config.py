@@ -154,7 +154,7 @@ def test_a_run_without_any_loss_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('out = "run"\n', "data is missing"),
+        ('out = "run"\n', "data.train is missing"),
         ('out = "run"\n[data]\n', "data.train is missing"),
         ('[data]\ntrain = "a"\n', "out is missing"),
         ("out = run\n", "line 1"),

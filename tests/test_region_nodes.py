@@ -105,7 +105,8 @@ def settings(folder: Path, **data: object) -> dict:
         "regions": str(folder / "regions.jsonl"),
         "workers": 0,
     }
-    return {"out": str(folder / "run"), "data": given | data, "optim": {"batch": 4, "steps": 1}}
+    losses = {"alignment": 1.0}
+    return {"out": str(folder / "run"), "data": given | data, "losses": losses, "optim": {"batch": 4, "steps": 1}}
 
 
 def test_a_run_takes_its_boxes_from_the_file(tmp_path):
@@ -130,4 +131,4 @@ def test_a_run_takes_its_boxes_from_the_file(tmp_path):
     with pytest.raises(ValueError, match=r"data.regions needs data.augment = false"):
         assemble(parse_config(settings(tmp_path / "s", augment=True)), place)
     with pytest.raises(ValueError, match=r"data.regions is for the losses alignment and distance"):
-        assemble(parse_config(settings(tmp_path / "s") | {"preset": "caption"}), place)
+        assemble(parse_config(settings(tmp_path / "s") | {"losses": {}}), place)

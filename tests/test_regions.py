@@ -175,6 +175,6 @@ def test_the_command_prints_what_it_did(owl, pictures, tmp_path):
     ran = CliRunner().invoke(app, ["regions", str(pictures), "--detector", str(owl), "-o", str(out), "--labels", "man"])
     assert ran.exit_code == 0, ran.output
     assert "3 photographs" in ran.output
-    assert "1 not read" in ran.output
+    assert "1 that cannot be used" in ran.output
     assert len(out.read_text().splitlines()) == 3
     assert CliRunner().invoke(app, ["regions", str(pictures), "--detector", str(owl), "--labels", " ,"]).exit_code == 1
