@@ -257,6 +257,9 @@ def scenes(result: dict[str, Any]) -> None:
     for name, found in result["by_type"].items():
         table.add_row(escape(name), *(f"{found[key]:.1f}" if key in found else "" for key in ("event", "role")))
     console.print(table)
+    for name, words in (("casts", "all roles right, candidates: "), ("boxes", "box's middle on the ")):
+        for who, found in result.get(name, {}).items():
+            console.print(f"{words}{who}: {found['accuracy']:.1f} ({_bounds(found['interval'])})")
     low_high = _bounds(kind["interval"])
     console.print(f"type among the {kind['types']} shown, zero-shot: {kind['accuracy']:.1f} ({low_high})")
 

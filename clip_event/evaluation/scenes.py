@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
+from clip_event.evaluation.acted import boxes_on_actors, casts
 from clip_event.evaluation.intervals import interval
 from clip_event.evaluation.photographs import photographs
 from clip_event.model import ClipEvent
@@ -74,6 +75,8 @@ def scenes(
     *,
     styles: Sequence[str] = ("sentence", "caption"),
     gallery: int = GALLERY,
+    cast: int = 0,
+    ground: int = 0,
     batch_size: int = 64,
     workers: int = 2,
     progress: Callable[[int], None] | None = None,
@@ -84,12 +87,15 @@ def scenes(
         folder: as `clip-event scenes` writes it: `gold.jsonl` and `images/`.
         styles: of descriptions, see `templates.describe`.
         gallery: scenes in one retrieval.
+        cast, ground: scenes in which to cast roles and to find actors, see `clip_event.evaluation.acted`; a tenth of a
+            second and about a second each.
         progress: called with how many pictures are done.
 
     Returns:
         `pairs` by style and kind of negative, each with `accuracy`, `interval` over scenes, and the accuracy
         `mirrored`, `no_instrument` (null for styles in the caption's words) and `blind`; `by_type`; `retrieval` in
-        galleries without twins, `retrieval_with_twins`; `type`, which of the types shown.
+        galleries without twins, `retrieval_with_twins`; `type`, which of the types shown; where asked for `casts` and
+        `boxes`.
 
     Raises:
         ValueError: no scene, or an unknown style.
@@ -123,6 +129,8 @@ def scenes(
         "retrieval": _retrieval(model, [(image[n::2], captions[n::2]) for n in (0, 1)], gallery),
         "retrieval_with_twins": _retrieval(model, [(image, captions)], gallery),
         "type": _type(model, records, image),
+        **({"casts": casts(model, records[:cast], image[:cast])} if cast else {}),
+        **({"boxes": boxes_on_actors(model, folder, ground)} if ground else {}),
     }
 
 
