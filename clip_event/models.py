@@ -1,12 +1,14 @@
 """Any open_clip model by name, and folders of models that plain open_clip loads."""
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -176,6 +178,7 @@ def _create(
 def _find(name: str) -> tuple[str, str | None]:
     """open_clip's name of a model, and the tag or file of its weights."""
     if name == "mini":
+        _say_terms()
         return f"local-dir:{MINI}", None
     schema, _ = open_clip.factory.parse_model_name(name)
     if schema is not None:
@@ -192,6 +195,15 @@ def _find(name: str) -> tuple[str, str | None]:
             return model, tag or None
     forms = f"see open_clip.list_models(), or give hf-hub:owner/name or a folder with {CONFIG}"
     raise ModelError(f"no model {parts[0]!r}; {_near(parts[0], models, forms)}")
+
+
+@cache
+def _say_terms() -> None:
+    """Once a process."""
+    logging.getLogger(__name__).warning(
+        "mini was learnt from photographs that are for research only (Flickr8k): its terms stand in %s",
+        MINI / "LICENSE",
+    )
 
 
 def _near(name: str, names: Iterable[str], otherwise: str) -> str:

@@ -63,7 +63,8 @@ def cropped(images: Tensor, size: int, chance: torch.Generator, smallest: float 
     places[:, 0, 0], places[:, 1, 1] = extent[:, 0] * mirrored, extent[:, 1]
     places[:, :, 2] = middle
     grid = F.affine_grid(places, [len(images), 3, size, size], align_corners=False)
-    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    crops: Tensor = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    return crops
 
 
 def lit(images: Tensor, chance: torch.Generator, most: float = LIGHT) -> Tensor:

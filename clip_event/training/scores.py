@@ -1,9 +1,15 @@
-"""What a model sees in scenes: their captions, their types, and who did what to whom, against negatives that lie."""
+"""What a model sees in scenes: their captions, their types, and who did what to whom, against negatives that lie.
 
+And in photographs: which caption belongs to which.
+"""
+
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from clip_event.models import Loaded
@@ -56,6 +62,31 @@ def evaluate(loaded: Loaded, scenes: Sequence[Scene], pictures: Tensor) -> dict[
     right = torch.where(ahead.abs() < 1e-6, 0.5, (ahead > 0).float())
     names = [f"{kind}, {style}" for _, style, kind, _, _ in pairs]
     return found | _means(names, right)
+
+
+@torch.no_grad()
+def recalled(loaded: Loaded, file: str | Path) -> dict[str, float]:
+    """Recall at 1 and 10 in per cent among all photographs of a JSONL of `image` and `captions`, either way.
+
+    A photograph is right with any of its captions in the first places, as usual; each caption is asked by itself.
+    """
+    rows = [json.loads(line) for line in Path(file).read_text(encoding="utf-8").splitlines()]
+    parts = []
+    for start in range(0, len(rows), BATCH):
+        pictures = []
+        for row in rows[start : start + BATCH]:
+            with Image.open(Path(file).parent / row["image"]) as picture:
+                pictures.append(loaded.preprocess_val(picture))
+        parts.append(cast(Any, loaded.model).encode_image(torch.stack(pictures), normalize=True))
+    text = _encoded(loaded, [caption for row in rows for caption in row["captions"]])
+    own = torch.tensor([number for number, row in enumerate(rows) for _ in row["captions"]])
+    near = torch.cat(parts) @ text.T
+    found = {}
+    for most in (1, 10):
+        hits = (own[near.topk(most, 1).indices] == torch.arange(len(rows))[:, None]).any(1)
+        found[f"image to text R@{most}"] = _per_cent(hits.float())
+        found[f"text to image R@{most}"] = _per_cent((near.topk(most, 0).indices == own).any(0).float())
+    return found
 
 
 def told(records: Sequence[CaptionEvents], wanted: Mapping[str, int] = {"event": 1, "role": 1}) -> list[Pair]:
