@@ -25,7 +25,7 @@ def demo(out: str | Path, *, source: str | Path | None = None, ontology: str = "
 
 
 def demo_tuning(
-    folder: Path, *, train: int = 4000, dev: int = 500, steps: int = 250, say: Callable[[str], None]
+    folder: Path, *, train: int = 4000, dev: int = 500, steps: int = 60, say: Callable[[str], None]
 ) -> Path:
     """Draw scenes, read some of their captions into events, tune `mini` on what was drawn; the tuned model's folder.
 
