@@ -69,7 +69,7 @@ def cropped(images: Tensor, size: int, chance: torch.Generator, smallest: float 
 
 def lit(images: Tensor, chance: torch.Generator, most: float = LIGHT) -> Tensor:
     """Brightness, contrast and colour of each picture changed by up to a share of `most`."""
-    shift, contrast, colour = (torch.rand(3, len(images), 1, 1, 1, generator=chance) * 2 - 1) * most
+    shift, contrast, colour = ((torch.rand(3, len(images), 1, 1, 1, generator=chance) * 2 - 1) * most).unbind()
     grey = images.mean(1, keepdim=True)
     images = grey + (images - grey) * (1 + colour)
     middle = images.mean((1, 2, 3), keepdim=True)
