@@ -1,12 +1,14 @@
 """Any open_clip model by name, and folders of models that plain open_clip loads."""
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -187,6 +189,7 @@ def _create(
 def _find(name: str) -> tuple[str, str | None]:
     """open_clip's name of a model, and the tag or file of its weights."""
     if name == "mini":
+        _say_terms()
         return f"local-dir:{MINI}", None
     schema, _ = open_clip.factory.parse_model_name(name)
     if schema is not None:
@@ -209,6 +212,15 @@ def _prompt(name: str, model: nn.Module, tokenizer: Tokenizer) -> Prompt | None:
     schema, place = open_clip.factory.parse_model_name(_find(name)[0])
     path = Path(place) / PROMPT
     return read_prompt(path, model, tokenizer) if schema == "local-dir" and path.is_file() else None
+
+
+@cache
+def _say_terms() -> None:
+    """Once a process."""
+    logging.getLogger(__name__).warning(
+        "mini was learnt from photographs that are for research only (Flickr8k): its terms stand in %s",
+        MINI / "LICENSE",
+    )
 
 
 def _near(name: str, names: Iterable[str], otherwise: str) -> str:

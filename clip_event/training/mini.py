@@ -1,15 +1,15 @@
-"""The recipe of the shipped model `mini` (`make mini`): a small CLIP of scenes, from pictures and captions alone.
+"""The recipe of the shipped model `mini` (`make mini`): a small CLIP of everyday photographs and of scenes.
 
-Plain contrast of pictures and captions (Radford et al., ICML 2021) with no hard negatives and no events, so that what
-fine-tuning adds can be told from what it finds. Each epoch says every scene in other words and mirrors half of them.
+An image tower that knows ImageNet and a text tower that MiniLM teaches learn plain contrast of pictures and captions
+(Radford et al., ICML 2021), with no written negatives and no events. First the text tower learns beside a frozen image
+tower, then both learn together.
 """
 
 import argparse
 import json
 import shutil
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -18,52 +18,74 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clip_event.config import Optim
-from clip_event.losses import contrastive_loss
 from clip_event.models import CONFIG, MINI, Loaded, load, save
-from clip_event.optimizer import LARGEST_SCALE, optimizer, share
 from clip_event.scenes import Scene, draw, plan
 from clip_event.scenes.captions import tell
-from clip_event.texts import encode_tokens, pad_id
-from clip_event.training.scores import evaluate
+from clip_event.training.lessons import Captions, Lesson, Report, contrast, encoded, teach
+from clip_event.training.mobilenet import fill, folded, read_tflite, recalibrate
+from clip_event.training.photographs import Photographs, cropped, lit, pixels, read_photographs, shrunk
+from clip_event.training.scores import evaluate, recalled
+from clip_event.training.sentences import embedded, start_pieces
 from clip_event.training.vocabulary import train_tokenizer, vocabulary_texts
 
-SIZE = 96
+SIZE = 129  # 32 n + 1, see `clip_event.training.mobilenet`
+PIECES = 8000
 MODEL: dict[str, Any] = {
-    "embed_dim": 128,
-    "vision_cfg": {"image_size": SIZE, "layers": [1, 1, 1, 1], "width": 24, "head_width": 64, "patch_size": None},
+    "embed_dim": 256,
+    "vision_cfg": {
+        "image_size": SIZE,
+        "timm_model_name": "mobilenetv2_100",
+        "timm_model_pretrained": False,
+        "timm_pool": "avg",
+        "timm_proj": "linear",
+    },
     "text_cfg": {
         "context_length": 64,
-        "vocab_size": 6000,
+        "vocab_size": PIECES,
         "hf_tokenizer_name": "mini",
-        "width": 128,
-        "heads": 4,
+        "width": 192,
+        "heads": 3,
         "layers": 3,
         "pool_type": "eos",
         "eos_id": 3,
     },
 }
-PREPROCESS: dict[str, Any] = {"mean": [0.5] * 3, "std": [0.25] * 3, "interpolation": "bilinear"}
+PREPROCESS: dict[str, Any] = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bilinear"}
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
-
-Report = Callable[[str], None]
+WEIGHTS = "vision/mobilenet_v2_ptq.tflite"
+PHOTOGRAPHS = "flickr8k/{split}.jsonl"
+OTHER_TEXTS = "text/voa_captions.jsonl"
+KEPT = 0.7  # share of the frozen tower's features that a step of the first lesson sees
+PART = 50  # pictures in a pass without gradients
+FROZEN = ("conv_stem", "bn1", "blocks.0", "blocks.1")  # edges and colours: half of the cost of a step
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How `mini` is trained; `scenes` are drawn once and stay in memory, 28 kB each."""
+    """How `mini` is trained; `scenes` are drawn once and stay in memory, 50 kB each.
 
-    scenes: int = 20_000
-    steps: int = 2_000
-    batch: int = 128
-    lr: float = 1e-3
-    weight_decay: float = 0.05
-    warmup: int = 100
-    clip: float = 1.0
+    Attributes:
+        views: crops of each photograph that the frozen tower sees.
+        batch, others: photographs in a step of the first lesson, and texts without a photograph.
+        photographs, drawn: photographs and scenes in a step of the second.
+        said: captions of a photograph in a step of the second.
+        twins: whether a scene stands beside its twin, whose caption is then a hard negative; else they meet by chance.
+    """
+
+    words: Lesson = field(default_factory=lambda: Lesson(steps=200, lr=1e-3))
+    both: Lesson = field(default_factory=lambda: Lesson(steps=480, lr=1e-3, average=0.99))
+    scenes: int = 16_000
+    views: int = 4
+    batch: int = 512
+    others: int = 96
+    photographs: int = 128
+    drawn: int = 128
+    said: int = 2
+    twins: bool = True
     seed: int = 0
 
 
-def begin(folder: Path, seed: int) -> Loaded:
+def begin(folder: Path, captions: list[str], seed: int) -> Loaded:
     """A folder with the configuration and the tokenizer, and the model of it with random weights.
 
     The tokenizer is the shipped one where there is one, so that token ids stay what they are.
@@ -73,98 +95,186 @@ def begin(folder: Path, seed: int) -> Loaded:
         for name in TOKENIZER:
             shutil.copy(MINI / name, folder)
     else:
-        train_tokenizer(vocabulary_texts(), MODEL["text_cfg"]["vocab_size"]).save_pretrained(folder)
+        train_tokenizer([*vocabulary_texts(), *captions], PIECES).save_pretrained(folder)
     config = {"model_cfg": MODEL, "preprocess_cfg": PREPROCESS}
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    return load(str(folder), random=seed)
+    loaded = load(str(folder), random=seed)
+    cast(Any, loaded.model).visual.to(memory_format=torch.channels_last)  # faster by half on a CPU
+    return loaded
 
 
 def drawn(scenes: list[Scene]) -> Tensor:
-    """Pictures of scenes: (scenes, 96, 96, 3), bytes."""
+    """Pictures of scenes: (scenes, 129, 129, 3), bytes."""
     pictures = torch.empty(len(scenes), SIZE, SIZE, 3, dtype=torch.uint8)
     for picture, scene in zip(pictures, scenes, strict=True):
         picture.copy_(torch.from_numpy(np.array(draw(scene, SIZE)[0])))
     return pictures
 
 
-def pixels(pictures: Tensor) -> Tensor:
-    """Bytes (scenes, 96, 96, 3) as the image tower takes them: what `preprocess_val` makes of such pictures."""
-    mean, std = torch.tensor(PREPROCESS["mean"]), torch.tensor(PREPROCESS["std"])
-    return ((pictures.float() / 255 - mean) / std).permute(0, 3, 1, 2)
+def learn_words(
+    loaded: Loaded, photographs: Photographs, captions: Captions, settings: Settings, report: Report
+) -> None:
+    """The first lesson: the text tower and the projections, beside what a frozen trunk makes of crops of photographs.
+
+    Args:
+        captions: those of the photographs one after the other, then texts without a picture.
+    """
+    model, chance = cast(Any, loaded.model), torch.Generator().manual_seed(settings.seed)
+    features = _features(model.visual.trunk, photographs.pictures, settings.views, chance)
+    firsts, counts = _firsts(photographs)
+    orders = _orders(len(features[0]), settings.batch, chance)
+
+    def loss() -> Tensor:
+        rows = next(orders)
+        view = torch.randint(settings.views, rows.shape, generator=chance)
+        kept = torch.rand(len(rows), features.shape[2], generator=chance) < KEPT
+        seen = features[view, rows].float() * kept / KEPT
+        own = firsts[rows] + (torch.rand(len(rows), generator=chance) * counts[rows]).long()
+        other = torch.randint(int(counts.sum()), len(captions.tokens), (settings.others,), generator=chance)
+        text, apart = captions.encode(torch.cat([own, other]), settings.words.hidden, chance)
+        return contrast(model, model.visual.head(seen), text[: len(rows)]) + settings.words.taught * apart
+
+    model.visual.trunk.requires_grad_(False)
+    teach(model, captions.layer, loss, settings.words, report)
+    model.visual.trunk.requires_grad_(True)
 
 
-def train(loaded: Loaded, scenes: list[Scene], pictures: Tensor, settings: Settings, report: Report = print) -> None:
-    """Train in place, on one thread or several; the same settings give the same weights on the same machine."""
-    model = cast(Any, loaded.model)
-    adamw = optimizer(model, Optim(lr=settings.lr, weight_decay=settings.weight_decay))
-    chance = torch.Generator().manual_seed(settings.seed)
-    pad, start, seen = pad_id(loaded.tokenizer), time.monotonic(), 0.0
-    model.train()
-    for step, (rows, texts) in enumerate(_batches(scenes, settings, chance)):
-        for group in adamw.param_groups:
-            group["lr"] = settings.lr * share(step, settings.steps, settings.warmup / settings.steps)
-        images = pixels(pictures[rows])
-        mirrored = torch.rand(len(rows), generator=chance) < 0.5
-        images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
-        image = model.encode_image(images.to(memory_format=torch.channels_last), normalize=True)
-        text = encode_tokens(model, loaded.tokenizer(texts), pad)
-        loss = contrastive_loss(image, text, model.logit_scale.exp(), torch.eye(len(rows)))
-        adamw.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
-        adamw.step()
-        model.logit_scale.data.clamp_(0, LARGEST_SCALE)
-        seen += float(loss.detach())
-        if (step + 1) % 50 == 0:
-            report(f"step {step + 1}: loss {seen / 50:.3f}, {time.monotonic() - start:.0f} s")
-            seen = 0.0
-    model.eval()
+def learn_both(
+    loaded: Loaded,
+    photographs: Photographs,
+    captions: Captions,
+    scenes: list[Scene],
+    pictures: Tensor,
+    settings: Settings,
+    report: Report,
+) -> None:
+    """The second lesson: both towers on photographs and scenes, each among its own kind, in place."""
+    model, chance = cast(Any, loaded.model), torch.Generator().manual_seed(settings.seed + 1)
+    firsts, counts = _firsts(photographs)
+    orders = _orders(len(firsts), settings.photographs, chance)
+    told = _told(scenes, settings, chance)
+
+    def loss() -> Tensor:
+        rows, (places, texts) = next(orders), next(told)
+        crops = lit(cropped(pixels(photographs.pictures[rows]), SIZE, chance), chance)
+        mirrored = (torch.rand(len(places), generator=chance) < 0.5)[:, None, None, None]
+        stage = pixels(pictures[places])
+        images = torch.cat([crops, torch.where(mirrored, stage.flip(3), stage)])
+        with torch.autocast("cpu", torch.bfloat16):
+            both = model.visual(images.contiguous(memory_format=torch.channels_last)).float()
+        photograph, scene = both.split([len(rows), len(places)])
+        which = torch.rand(len(rows), int(counts.max()), generator=chance).masked_fill(
+            torch.arange(int(counts.max())) >= counts[rows, None], -1
+        )
+        own = (firsts[rows, None] + which.topk(settings.said).indices).flatten()
+        text, apart = captions.encode(own, settings.both.hidden, chance)
+        said = encoded(model, loaded.tokenizer(texts), captions.pad, 0.0, chance)
+        among = contrast(model, photograph, text, settings.said) + contrast(model, scene, said)
+        return among + settings.both.taught * apart
+
+    trunk = model.visual.trunk
+    with folded(trunk):
+        for name in FROZEN:
+            trunk.get_submodule(name).requires_grad_(False)
+        teach(model, captions.layer, loss, settings.both, report)
+    model.requires_grad_(True)
 
 
-def _batches(scenes: list[Scene], settings: Settings, chance: torch.Generator) -> Iterator[tuple[Tensor, list[str]]]:
-    """Shuffled rows with their captions, in other words each epoch."""
-    left, epoch = torch.empty(0, dtype=torch.long), 0
-    for _ in range(settings.steps):
-        if len(left) < settings.batch:
-            left, epoch = torch.randperm(len(scenes), generator=chance), epoch + 1
-        rows, left = left[: settings.batch], left[settings.batch :]
+@torch.no_grad()
+def _features(trunk: Any, pictures: Tensor, views: int, chance: torch.Generator) -> Tensor:
+    """What the trunk makes of whole pictures and of crops: (views, pictures, channels), half precision."""
+    found = []
+    for view in range(views):
+        parts = []
+        for part in pictures.split(PART):
+            images = lit(cropped(pixels(part), SIZE, chance), chance) if view else shrunk(pixels(part), SIZE)
+            with torch.autocast("cpu", torch.bfloat16):
+                parts.append(trunk(images.contiguous(memory_format=torch.channels_last)).half())
+        found.append(torch.cat(parts))
+    return torch.stack(found)
+
+
+def _firsts(photographs: Photographs) -> tuple[Tensor, Tensor]:
+    """Of each photograph, the row of its first caption, and how many it has."""
+    counts = torch.tensor([len(captions) for captions in photographs.captions])
+    return counts.cumsum(0) - counts, counts
+
+
+def _orders(count: int, batch: int, chance: torch.Generator) -> Iterator[Tensor]:
+    """Rows in batches, in another order each time round; what is left over of one is not used."""
+    batch = min(batch, count)
+    while True:
+        yield from torch.randperm(count, generator=chance)[: count // batch * batch].split(batch)
+
+
+def _told(scenes: list[Scene], settings: Settings, chance: torch.Generator) -> Iterator[tuple[Tensor, list[str]]]:
+    """Rows of scenes with captions in other words each time, twins one after the other where they stand together."""
+    group = 2 if settings.twins else 1
+    for step, firsts in enumerate(_orders(len(scenes) // group, settings.drawn // group, chance)):
+        rows = (group * firsts[:, None] + torch.arange(group)).flatten()
         # a scene's seed is only its source of chance: what it shows stands in its other fields
-        said = [replace(scenes[row], seed=settings.seed + epoch) for row in rows.tolist()]
+        said = [replace(scenes[row], seed=settings.seed + 1 + step) for row in rows.tolist()]
         yield rows, [tell(scene).text for scene in said]
 
 
-def make_mini(out: str | Path, settings: Settings, held_out: int = 1000, report: Report = print) -> dict[str, float]:
+def make_mini(
+    data: str | Path, out: str | Path, settings: Settings, held_out: int = 1000, report: Report = print
+) -> dict[str, float]:
     """Write the folder of `mini`: half-precision weights, configuration, tokenizer, how it was trained and its scores.
 
     Args:
+        data: the folder with the photographs, the weights of the image tower and more texts.
         out: folder to write, new, empty or of an earlier `mini`.
         held_out: how many scenes of the split dev to measure it on.
 
     Returns:
-        `clip_event.training.scores.evaluate` of the weights as written.
+        `clip_event.training.scores` of the weights as written: of scenes, and of the photographs for dev.
     """
-    out = Path(out)
+    data, out = Path(data), Path(out)
+    photographs = read_photographs(data / PHOTOGRAPHS.format(split="train"))
+    own = [caption for captions in photographs.captions for caption in captions]
     with TemporaryDirectory() as start:
-        loaded = begin(Path(start), settings.seed)
+        loaded = begin(Path(start), own, settings.seed)
+        model = cast(Any, loaded.model)
+        fill(model.visual.trunk, read_tflite(data / WEIGHTS))
+        known = start_pieces(model.token_embedding.weight, cast(Any, loaded.tokenizer).tokenizer.get_vocab())
+        report(f"MiniLM knows {known} of {PIECES} pieces; it embeds the captions")
+        lines = (data / OTHER_TEXTS).read_text(encoding="utf-8").splitlines()
+        texts = own + [json.loads(line)["caption"] for line in lines]
+        captions = Captions(loaded, texts, embedded(texts), settings.seed)
+        report("the frozen tower sees the photographs")
+        learn_words(loaded, photographs, captions, settings, report)
         scenes = [plan(index, seed=settings.seed) for index in range(settings.scenes)]
         report(f"drawing {len(scenes)} scenes")
-        cast(Any, loaded.model).visual.to(memory_format=torch.channels_last)  # faster by half on a CPU
-        train(loaded, scenes, drawn(scenes), settings, report)
-        loaded.model.half()  # `load` widens the weights again
+        pictures = drawn(scenes)
+        learn_both(loaded, photographs, captions, scenes, pictures, settings, report)
+        recalibrate(model.visual.trunk, _mixed(photographs.pictures, pictures, settings))
+        model.half()  # `load` widens the weights again
         save(out, loaded, {"recipe": "clip_event.training.mini", **asdict(settings)})
-    unseen = [plan(index, seed=settings.seed, split="dev") for index in range(held_out)]
-    return evaluate(load(str(out)), unseen, pixels(drawn(unseen)))
+    return measured(load(str(out)), data, held_out, settings.seed)
+
+
+def _mixed(photographs: Tensor, pictures: Tensor, settings: Settings) -> Iterator[Tensor]:
+    """Photographs and scenes in equal numbers, for the statistics of the batch norms."""
+    for part in range(0, min(1000, len(photographs), len(pictures)), PART):
+        both = shrunk(pixels(photographs[part : part + PART]), SIZE), pixels(pictures[part : part + PART])
+        yield torch.cat(both).contiguous(memory_format=torch.channels_last)
+
+
+def measured(loaded: Loaded, data: Path, held_out: int, seed: int) -> dict[str, float]:
+    """Scores on scenes, and on the photographs for dev."""
+    unseen = [plan(index, seed=seed, split="dev") for index in range(held_out)]
+    return evaluate(loaded, unseen, pixels(drawn(unseen))) | recalled(loaded, data / PHOTOGRAPHS.format(split="dev"))
 
 
 def main() -> None:
     """`python -m clip_event.training.mini`."""
     parser = argparse.ArgumentParser(prog="python -m clip_event.training.mini", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the photographs, weights and texts")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    for name in ("scenes", "steps", "seed"):
-        parser.add_argument(f"--{name}", type=int, default=getattr(Settings, name))
+    parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    settings = Settings(scenes=given.scenes, steps=given.steps, seed=given.seed)
-    for name, score in make_mini(given.out, settings).items():
+    for name, score in make_mini(given.data, given.out, Settings(seed=given.seed)).items():
         print(f"{name:22}{score:6.1f}")
 
 

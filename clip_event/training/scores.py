@@ -1,12 +1,18 @@
-"""What a model sees in scenes: their captions, their types, and who did what to whom, against negatives that lie."""
+"""What a model sees in scenes: their captions, their types, and who did what to whom, against negatives that lie.
+
+And in photographs: which caption belongs to which.
+"""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from clip_event.evaluation.retrieval import evaluate_retrieval
 from clip_event.evaluation.scenes import GALLERY, right, told
+from clip_event.model import ClipEvent
 from clip_event.models import Loaded
 from clip_event.scenes import Scene, record_of
 from clip_event.texts import encode_texts
@@ -49,6 +55,14 @@ def evaluate(loaded: Loaded, scenes: Sequence[Scene], pictures: Tensor) -> dict[
     ahead = (image[rows] * (true - false)).sum(1)
     names = [f"{kind}, {style}" for _, style, kind, _, _ in pairs]
     return found | _means(names, right(ahead))
+
+
+def recalled(loaded: Loaded, file: str | Path) -> dict[str, float]:
+    """Recall at 1 and 10 in per cent, as `clip-event evaluate retrieval` measures it."""
+    model = ClipEvent(loaded, "mini", torch.device("cpu"))
+    found = evaluate_retrieval(model, str(file), Path(file).parent)
+    ways = {"image_to_text": "image to text", "text_to_image": "text to image"}
+    return {f"{words} R@{most}": found[way][f"r{most}"] for most in (1, 10) for way, words in ways.items()}
 
 
 def _encoded(loaded: Loaded, texts: Sequence[str]) -> Tensor:

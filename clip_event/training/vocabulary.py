@@ -1,4 +1,4 @@
-"""The WordPiece vocabulary of `mini`, from texts of our own: captions of scenes, the ontology, invented captions.
+"""The WordPiece vocabulary of `mini`, from captions of photographs and from texts of our own.
 
 It was made once and is kept beside the weights: the trainer breaks ties by chance, so that a few
 of the rarest pieces come out otherwise each time.
