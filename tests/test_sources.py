@@ -107,7 +107,7 @@ def test_events_are_records_by_number_with_their_pictures(folder: Path, cache: P
     path = write(folder / "events.jsonl", rows[0], "", *rows[1:])
     if packing == "jsonl.gz":
         path = folder / "events.jsonl.gz"
-        path.write_bytes(gzip.compress((folder / "events.jsonl").read_bytes()))
+        path.write_bytes(gzip.compress((folder / "events.jsonl").read_bytes(), mtime=0))
     elif packing != "jsonl":
         path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     source = open_source(path, cache=cache)
@@ -404,9 +404,9 @@ def test_names_of_shards(folder: Path) -> None:
             b'{"caption": "a"}\n{"caption": "a", "events": []}\n',
             r"captions \(line 1\) and events \(line 2",
         ),
-        ("cut.jsonl.gz", gzip.compress(b'{"caption": "a"}\n' * 9)[:-9], "broken gzip"),
+        ("cut.jsonl.gz", gzip.compress(b'{"caption": "a"}\n' * 9, mtime=0)[:-9], "broken gzip"),
         ("text.tar", b"text", "not a tar"),
-        ("packed.tar", gzip.compress(b"\0" * 10240), "not compressed"),
+        ("packed.tar", gzip.compress(b"\0" * 10240, mtime=0), "not compressed"),
         ("broken.parquet", b"PAR1", "not a Parquet"),
         ("notes.txt", b"a", "unknown ending"),
     ],
