@@ -156,7 +156,7 @@ def assign(
 
     Args:
         image: (I, D) embeddings of unit length, as `ClipEvent.see` gives them.
-        event_type: by its name or an alias; a lemma where `ontology` is None.
+        event_type: by its name, an alias or its last part; a lemma where `ontology` is None.
         candidates: see `clip_event.fillers`. A role that none may play is left out.
         styles: of `templates.describe`; the mean of their logits is taken.
         scale: what cosines are multiplied with; None takes the model's own. A calibrated one goes here.
@@ -195,7 +195,7 @@ def assign(
 
 def _casting(event_type: str, ontology: str | Ontology | None, candidates: Sequence[Candidate]) -> Casting:
     known = None if ontology is None else load_ontology(ontology)
-    template = open_template(event_type) if known is None else known.find(event_type)
+    template = open_template(event_type) if known is None else known.meant(event_type)
     if template is None:
         assert known is not None
         raise UnsayableError(f"event type {event_type!r}: {known.name!r} has no such type; see ontology show")

@@ -122,7 +122,7 @@ def ontology(found: "Ontology", only: str | None = None) -> None:
     """Types with their roles; of one type everything. Raises ValueError where `only` is not a type."""
     console = Console(highlight=False)
     if only is not None:
-        template = found.find(only)
+        template = found.meant(only)
         if template is None:
             near = [name for name in found.events if only.lower() in name.lower()]
             hint = f"; near: {', '.join(near[:5])}" if near else ""

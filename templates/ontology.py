@@ -226,6 +226,12 @@ class Ontology(_Strict):
                 return event
         return None
 
+    def meant(self, name: str) -> EventTemplate | None:
+        """As `find`, and the one type whose name ends with this after a colon: "Arrest-Jail"."""
+        ending = ":" + name.casefold()
+        short = [event for event in self.events.values() if event.name.casefold().endswith(ending)]
+        return self.find(name) or (short[0] if len(short) == 1 else None)
+
     def compatible(self, first: str, second: str) -> bool:
         """Whether both types may be true of one photograph: the same, near in either direction, or parent and child."""
         if first == second:
