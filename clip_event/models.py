@@ -261,7 +261,9 @@ def check_hub(repository: str, files: Sequence[str]) -> None:
         why = (
             "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else f"{constants.ENDPOINT} cannot be reached ({error})"
         )
-        raise ModelError(f"{missing}, and {why}; connect, name a folder, or take mini, which needs no network") from error
+        raise ModelError(
+            f"{missing}, and {why}; connect, name a folder, or take mini, which needs no network"
+        ) from error
 
 
 def _save_tokenizer(tokenizer: Any, folder: Path) -> None:

@@ -61,14 +61,17 @@ class Roles:
         return {
             "type": self.type,
             "arguments": [
-                {"role": role, "text": c.text, "entity": c.kind, "probability": self.by_role[role][c.text]}
+                {"role": role, "text": c.text, "entity": c.kind, "probability": round(self.by_role[role][c.text], 6)}
                 for role, who in self.fillers.items()
                 for c in who
             ],
-            "probability": self.probability,
+            "probability": round(self.probability, 6),
             "sentence": self.sentence,
             "roles": {
-                role: [{"text": text, "probability": p} for text, p in sorted(of.items(), key=lambda one: -one[1])]
+                role: [
+                    {"text": text, "probability": round(of[text], 6)}
+                    for text in sorted(of, key=of.__getitem__, reverse=True)
+                ]
                 for role, of in self.by_role.items()
             },
             "exact": self.exact,
@@ -91,6 +94,8 @@ class Texts:
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """(texts, D), unit length."""
+        if not texts:
+            return self.model.encode_texts([])
         new = [text for text in dict.fromkeys(texts) if text not in self._kept]
         self._kept.update(zip(new, self.model.encode_texts(new), strict=True))
         for text in texts:

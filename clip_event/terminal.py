@@ -13,7 +13,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from clip_event.classify import Classified
     from clip_event.descriptions import Described
-    from clip_event.score import Scored
+    from clip_event.scores import Scored
     from extraction.files import Summary
     from templates.ontology import Ontology
 

@@ -35,7 +35,7 @@ class Written:
         fault = fault.to_dict() if isinstance(fault, Bad) else fault
         if self._strict is not None:
             place = f"line {fault['line']}: " if "line" in fault else ""
-            raise InputError(f"{self._strict}: {place}{fault['reason']}")
+            raise InputError(f"{fault.get('file', self._strict)}: {place}{fault['reason']}")
         self.bad += 1
         if self._errors:
             self._errors.write(json.dumps(fault, ensure_ascii=False) + "\n")

@@ -265,7 +265,7 @@ def load_ontology(source: str | Path | Ontology = "news") -> Ontology:
     if path.suffix == "" and not path.is_file():
         path = SHIPPED / f"{source}.toml"
         if str(source) == "open":
-            raise OntologyError("the open ontology is no list of types: the lemma of every visible predicate is one")
+            raise OntologyError("the open ontology has no list of types, as every verb is one; give news or a file")
         if not path.exists():
             shipped = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.toml")))
             raise OntologyError(

@@ -237,7 +237,9 @@ def test_no_network_is_one_sentence_at_once(tmp_path, monkeypatch):
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
         for name, file in missing.items():
             start = time.monotonic()
-            with pytest.raises(ModelError, match=f"{file} is not in the cache {tmp_path}, and {why}.*mini, which needs no network"):
+            with pytest.raises(
+                ModelError, match=f"{file} is not in the cache {tmp_path}, and {why}.*mini, which needs no network"
+            ):
                 load(name)
             assert time.monotonic() - start < 2
 

@@ -110,7 +110,7 @@ def test_the_last_part_of_two_types_is_refused_and_a_whole_name_goes_first():
     one = {"gerund": "holding", "sentences": ["{Agent} <hold> on"], "roles": {"Agent": {"kinds": ["person"]}}}
     twice = parse_ontology({"name": "two", "events": {"Display:Hold": one, "Prison:Hold": one}}, "two")
     assert twice.meant("Hold") is None
-    with pytest.raises(UnsayableError, match="did you mean '(Display|Prison):Hold'"):
+    with pytest.raises(UnsayableError, match=r"did you mean '(Display|Prison):Hold'"):
         supposed("Hold", [], twice)
     three = parse_ontology({"name": "three", "events": {"Display:Hold": one, "Hold": one}}, "three")
     assert three.meant("hold") is three["Hold"]
