@@ -54,9 +54,9 @@ def classify(
         from clip_event.fillers import from_caption, read_fillers
         from templates.formats import read_ontology
 
-        if fillers and caption:
+        if fillers is not None and caption is not None:
             raise ValueError("--fillers and --caption both say who may play roles; give one of them")
-        types, given = read_ontology(ontology), from_caption(caption) if caption else fillers
+        types, given = read_ontology(ontology), fillers if caption is None else from_caption(caption)
         who = read_fillers(given) if isinstance(given, str) and given != TYPICAL else given
         loaded = asked(model, device)
         classifying = Classifying(

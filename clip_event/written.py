@@ -63,6 +63,8 @@ def written(
             raise InputError(f"{path}: is a folder; give the name of a file")
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
+    if target and listed and target.resolve() == listed.resolve():
+        raise InputError(f"{target}: is named for both output and errors; name another for errors")
     with ExitStack() as stack:
         lines = stack.enter_context(whole(target)) if target else sys.stdout
         faults = stack.enter_context(whole(listed)) if listed else None
