@@ -225,7 +225,7 @@ def _arguments(event: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         each = [(role, who if isinstance(who, list) else [who]) for role, who in event.items() if role != "type"]
         found = [{"role": role, "text": text} for role, who in each for text in who]
     for argument in found if isinstance(found, list | tuple) else [found]:
-        strings = [argument.get(key) for key in ("role", "text")] if isinstance(argument, Mapping) else [None]
-        if not all(isinstance(string, str) for string in strings):
+        told = argument if isinstance(argument, Mapping) else {}
+        if not all(isinstance(one, str) for one in (told.get("role"), told.get("text"), told.get("entity") or "")):
             raise ValueError(f"event: found the argument {argument!r:.80}, expected a role and its text")
     return cast(Sequence[Mapping[str, Any]], found)

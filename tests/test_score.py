@@ -101,6 +101,7 @@ def test_every_form_of_an_event_is_the_same_sentence() -> None:
         ({"type": "Justice:Arrest-Jail", "arguments": None}, "found the argument None"),
         ({"type": "Justice:Arrest-Jail", "arguments": ["police"]}, "found the argument 'police'"),
         ({"type": "Justice:Arrest-Jail", "arguments": [{"role": "Agent"}]}, "expected a role and its text"),
+        ({"type": "Life:Marry", "arguments": [{"role": "Person", "text": "a nun", "entity": [1]}]}, "expected a role"),
     ],
 )
 def test_what_is_no_event_is_refused_with_what_was_found(event, said) -> None:
