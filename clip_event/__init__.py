@@ -9,6 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clip_event.calibration import Calibration, calibration_for, read_calibration, write_calibration
+    from clip_event.classify import Answer, Classifying
+    from clip_event.fillers import Candidate, candidates_of, read_fillers, typical_fillers
+    from clip_event.grounding import Grounded, ground
+    from clip_event.model import ClipEvent, say
+    from clip_event.models import ModelError
+    from clip_event.pictures import PictureError
+    from clip_event.roles import Roles, assign
+    from clip_event.scores import Scores
+    from clip_event.zeroshot import Classifier, classifier
     from extraction import EventExtractor, extract, score
     from templates import (
         Argument,
@@ -40,34 +50,71 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _FLOORS = ("templates", "extraction")
-_FROM_EXTRACTION = ("EventExtractor", "extract", "score")
+_HOME = {
+    **dict.fromkeys(("EventExtractor", "extract", "score"), "extraction"),
+    **dict.fromkeys(
+        ("Calibration", "calibration_for", "read_calibration", "write_calibration"), "clip_event.calibration"
+    ),
+    **dict.fromkeys(("Answer", "Classifying"), "clip_event.classify"),
+    **dict.fromkeys(("Candidate", "candidates_of", "read_fillers", "typical_fillers"), "clip_event.fillers"),
+    **dict.fromkeys(("Grounded", "ground"), "clip_event.grounding"),
+    **dict.fromkeys(("ClipEvent", "say"), "clip_event.model"),
+    "ModelError": "clip_event.models",
+    "PictureError": "clip_event.pictures",
+    **dict.fromkeys(("Roles", "assign"), "clip_event.roles"),
+    "Scores": "clip_event.scores",
+    **dict.fromkeys(("Classifier", "classifier"), "clip_event.zeroshot"),
+}
+"""Where public names are; those of `templates` are left out. None may be called like a module of this package, which
+importing that module would put in its place: `calibrate`, `classify` and `finetune` are got from their modules."""
 __all__ = [
+    "Answer",
     "Argument",
+    "Calibration",
+    "Candidate",
     "CaptionEvents",
+    "Classifier",
+    "Classifying",
+    "ClipEvent",
     "Confusable",
     "Corpus",
     "Description",
     "Event",
     "EventExtractor",
     "EventTemplate",
+    "Grounded",
+    "ModelError",
     "Ontology",
     "OntologyError",
+    "PictureError",
     "RecordError",
     "Role",
+    "Roles",
+    "Scores",
     "Span",
     "Statement",
     "Wanted",
+    "assign",
+    "calibration_for",
+    "candidates_of",
+    "classifier",
     "describe",
     "described",
     "extract",
+    "ground",
     "load_ontology",
+    "read_calibration",
     "read_events",
+    "read_fillers",
     "read_imsitu",
     "read_ontology",
     "read_role_json",
+    "say",
     "score",
     "statement",
     "to_graph",
+    "typical_fillers",
+    "write_calibration",
     "write_events",
 ]
 
@@ -88,7 +135,7 @@ def _check_floors() -> None:
 def __getattr__(name: str) -> Any:
     # loaded when used: `import clip_event` costs neither torch nor spaCy
     if name in __all__:
-        return getattr(import_module("extraction" if name in _FROM_EXTRACTION else "templates"), name)
+        return getattr(import_module(_HOME.get(name, "templates")), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

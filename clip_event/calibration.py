@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
+from clip_event.history import CALIBRATION
 from clip_event.models import MINI
 from templates.whole import whole
 
 if TYPE_CHECKING:
     from clip_event.model import ClipEvent
-
-CALIBRATION = "calibration.json"
 
 
 class CalibrationError(ValueError):

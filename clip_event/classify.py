@@ -12,7 +12,7 @@ from torch import Tensor
 
 from clip_event.calibration import Calibration, calibration_for
 from clip_event.fillers import Candidate, candidates_of, typical_fillers
-from clip_event.folders import find_pictures
+from clip_event.folders import Key, fault, find_pictures
 from clip_event.model import ClipEvent
 from clip_event.roles import Roles, Texts, assign
 from clip_event.stream import stream
@@ -44,7 +44,7 @@ class Answer:
         if self.event:
             told = self.event.to_dict()
             kept = {key: told[key] for key in ("type", "arguments", "sentence", "roles")}
-            events = [{**kept, "probability": dict(self.types)[self.event.type]}]
+            events = [{**kept, "probability": round(dict(self.types)[self.event.type], 6)}]
         return {"types": [{"type": name, "probability": round(p, 6)} for name, p in self.types], "events": events}
 
 
@@ -129,7 +129,7 @@ def classify(
     """Classify photographs of any number; a line each, in the order found.
 
     A record's keys come out with the answer. Where it has events, as `clip-event extract` reads them from its caption,
-    their arguments are who may play roles, and they come out as `caption_events`.
+    their arguments are who may play roles, and they come out as `caption_events`. What has come out may go in again.
 
     Args:
         images: files, folders, or JSONL of records with `image`, see `clip_event.folders.find_pictures`.
@@ -144,10 +144,10 @@ def classify(
     with written(out, errors, strict=strict, source="images") as files:
         for seen in stream(classifying.model, find_pictures(images, root), batch_size=batch_size, workers=workers):
             for key, error in seen.missed:
-                files.fault({**_record(key), "reason": str(error)})
-            answers = classifying(seen.image, [_own(key) for key in seen.keys])
-            for key, answer in zip(seen.keys, answers, strict=True):
-                files.row({**_record(key), **answer.to_dict()})
+                files.fault(fault(key, error))
+            rows = [_record(key) for key in seen.keys]
+            for row, answer in zip(rows, classifying(seen.image, [_own(row) for row in rows]), strict=True):
+                files.row({**row, **answer.to_dict()})
                 result.events[answer.event.type if answer.event else NONE] += 1
             result.photographs += len(seen.keys)
             if progress:
@@ -157,17 +157,20 @@ def classify(
     return result
 
 
-def _record(key: str | Json) -> Json:
+def _record(key: Key) -> Json:
     if isinstance(key, str):
         return {"image": key}
-    return {"caption_events" if name == "events" else name: value for name, value in key.items()}
+    row = dict(key)
+    if "events" in row:  # those of an answer that goes in again are no caption's
+        row.setdefault("caption_events", row["events"])
+    return row
 
 
-def _own(key: str | Json) -> list[Candidate] | None:
-    """The arguments of a record's events; None where it has none that can be read."""
-    if isinstance(key, str) or not key.get("events"):
+def _own(row: Json) -> list[Candidate] | None:
+    """The arguments of a caption's events; None where there are none, or none that can be read."""
+    if not row.get("caption_events"):
         return None
     try:
-        return candidates_of(CaptionEvents.model_validate(key))
+        return candidates_of(CaptionEvents.model_validate({**row, "events": row["caption_events"]})) or None
     except ValidationError:
         return None

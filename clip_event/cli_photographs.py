@@ -54,15 +54,16 @@ def classify(
         from clip_event.fillers import from_caption, read_fillers
         from templates.formats import read_ontology
 
-        if fillers and caption:
+        if fillers is not None and caption is not None:
             raise ValueError("--fillers and --caption both say who may play roles; give one of them")
-        given = from_caption(caption) if caption else fillers
+        types, given = read_ontology(ontology), fillers if caption is None else from_caption(caption)
+        who = read_fillers(given) if isinstance(given, str) and given != TYPICAL else given
         loaded = asked(model, device)
         classifying = Classifying(
             loaded,
-            read_ontology(ontology),
+            types,
             top=top,
-            fillers=read_fillers(given) if isinstance(given, str) and given != TYPICAL else given,
+            fillers=who,
             least=min_probability,
             calibration=calibration_for(loaded, calibration),
         )
@@ -105,7 +106,7 @@ def score(
     from clip_event import terminal
 
     with plain_errors(), terminal.progress(pairs, "scoring") as step:
-        from clip_event.score import score as run
+        from clip_event.scores import score as run
 
         result = run(
             pairs,

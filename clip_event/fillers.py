@@ -54,11 +54,13 @@ def candidates_of(record: CaptionEvents) -> list[Candidate]:
 
 
 def from_caption(caption: str) -> list[Candidate]:
-    """`candidates_of` a caption that is read first."""
+    """`candidates_of` a caption that is read first. Raises InputError where nobody in it takes part in an event."""
     from extraction.extractor import EventExtractor
 
-    found = EventExtractor().extract([caption])[0]
-    return candidates_of(CaptionEvents.model_validate(found))
+    record = EventExtractor().extract([caption])[0]
+    if not (found := candidates_of(CaptionEvents.model_validate(record))):
+        raise InputError(f"caption {caption!r}: nobody was found in it who takes part in an event; give a fillers file")
+    return found
 
 
 def typical_fillers(template: EventTemplate) -> list[Candidate]:

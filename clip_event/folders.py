@@ -13,15 +13,32 @@ from typing import Any
 from PIL import Image
 
 from clip_event.pictures import FORMATS, PictureError, place
-from extraction.records import Bad, InputError, jsonl_rows
+from extraction.records import Bad, InputError, half_a_pair, jsonl_rows
 
-Key = str | dict[str, Any]
-"""A path as found, or a record of a file of records, with all its keys."""
+
+class Record(dict[str, Any]):
+    """A record with all its keys, and where it stands. Of a line that holds none, only where."""
+
+    def __init__(self, row: dict[str, Any], file: str, line: int) -> None:
+        super().__init__(row)
+        self.file, self.line, self.place = file, line, f"{file}:{line}"
+
+
+Key = str | Record
+"""A path as found, or a record of a file of records."""
 Found = tuple[Key, Path | PictureError]
 
 RECORDS = (".jsonl", ".ndjson", ".json")
 AT_A_TIME = 50_000
 """Names of one folder in memory; a larger one is listed again for the next so many."""
+
+
+def fault(key: Key, error: PictureError | str) -> dict[str, Any]:
+    """A line of the errors file: which photograph it is of, and why that cannot be used."""
+    if isinstance(key, str):
+        return {"image": key, "reason": str(error)}
+    named = {name: key[name] for name in ("id", "image") if name in key}
+    return {"file": key.file, "line": key.line, "reason": str(error).removeprefix(f"{key.place}: "), **named}
 
 
 def find_pictures(sources: Iterable[str | Path], images: str | Path | None = None) -> Iterator[Found]:
@@ -37,20 +54,21 @@ def find_pictures(sources: Iterable[str | Path], images: str | Path | None = Non
             for standard input the current one.
 
     Yields:
-        The key, and the path or why it is none: of a line that is no record or has no image, of a path or link that
-        leaves its folder, of a folder that cannot be opened.
+        The path as found, or the record; and the picture's path or why there is none: of a line that is no record or
+        has no image, of a path or link that leaves its folder, of a folder that cannot be opened.
 
     Raises:
-        InputError: a source is not there, or is a broken archive; when its turn comes.
+        InputError: a source is not there; when its turn comes, a broken archive.
     """
-    for source in map(str, sources):
+    given = list(map(str, sources))
+    if gone := [source for source in given if source != "-" and not Path(source).exists()]:
+        raise InputError(f"{gone[0]}: no such file or folder of photographs")  # now, and not after hours
+    for source in given:
         path = Path(source)
         if source == "-":
             yield from _records(sys.stdin.buffer, "standard input", Path(images or "."))
         elif path.is_dir():
             yield from _walk(source)
-        elif not path.exists():
-            raise InputError(f"{source}: no such file or folder of photographs")
         elif source.lower().removesuffix(".gz").endswith(RECORDS):
             yield from _file(path, Path(images or path.parent))
         else:
@@ -125,15 +143,17 @@ def _file(path: Path, root: Path) -> Iterator[Found]:
 
 def _records(lines: Any, name: str, root: Path) -> Iterator[Found]:
     for number, row in jsonl_rows(lines):
-        where = f"{name}:{number}"
+        usable = isinstance(row, dict) and not half_a_pair(row)
+        record = Record(row if usable else {}, name, number)
         if isinstance(row, Bad):
-            yield where, PictureError(where, row.reason)
-        elif not isinstance(row, dict):
-            yield where, PictureError(where, "expected an object with an image")
+            yield record, PictureError(record.place, row.reason)
+        elif not usable:
+            why = "holds half a surrogate pair" if isinstance(row, dict) else "expected an object with an image"
+            yield record, PictureError(record.place, why)
         elif not isinstance(image := row.get("image"), str):
-            yield row, PictureError(where, f"image is {type(image).__name__}, expected a path")
+            yield record, PictureError(record.place, f"image is {type(image).__name__}, expected a path")
         else:
             try:
-                yield row, place(image, root, root)
+                yield record, place(image, root, root)
             except PictureError as error:
-                yield row, error
+                yield record, error

@@ -13,6 +13,7 @@ from pydantic_core import from_json
 METRICS = "metrics.jsonl"
 EVENT_CONFIG = "event_config.json"
 PROMPT = "prompt.safetensors"
+CALIBRATION = "calibration.json"
 Z95 = 1.959963984540054  # 97.5 % point of the normal distribution
 LEAVES = 60  # a setting that holds more values than this is counted, not shown
 

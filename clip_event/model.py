@@ -16,13 +16,14 @@ from clip_event.texts import SAMPLE, encode_texts
 from extraction.extractor import pick_device
 from templates.describe import describe
 from templates.events import Event
+from templates.formats import read_ontology
 from templates.ontology import Ontology, load_ontology
 from templates.supposed import supposed
 
 if TYPE_CHECKING:
     from clip_event.classify import Answer, Fillers
     from clip_event.grounding import Grounded
-    from clip_event.score import Scores
+    from clip_event.scores import Scores
 
 
 class ClipEvent:
@@ -137,6 +138,7 @@ class ClipEvent:
 
         Args:
             events: what `say` takes: `Event`, `{"type": ..., "Agent": ...}`, or a text.
+            ontology: the events'; `open` for the open one, where a type is a lemma.
             style: in which events are said.
 
         Returns:
@@ -144,11 +146,11 @@ class ClipEvent:
 
         Raises:
             PictureError: a picture that cannot be read.
-            UnsayableError: an event that the ontology does not have.
+            ValueError: an event that cannot be said, see `say`.
         """
-        from clip_event.score import scores
+        from clip_event.scores import scores
 
-        known = None if ontology == "open" else load_ontology(ontology)
+        known = None if ontology == "open" else read_ontology(ontology)
         text = self.encode_texts([say(event, known, style) for event in events])
         return scores(self, self.encode_images(pictures, batch_size=batch_size, workers=workers), text)
 
@@ -174,7 +176,7 @@ class ClipEvent:
         from clip_event.classify import Classifying
 
         image = self.encode_images(pictures, batch_size=batch_size, workers=workers)
-        return Classifying(self, load_ontology(ontology), top=top, fillers=fillers, least=least)(image)
+        return Classifying(self, read_ontology(ontology), top=top, fillers=fillers, least=least)(image)
 
     def ground(
         self, picture: Picture, event: Event | Mapping[str, Any], ontology: Ontology | None = None, **options: Any
@@ -191,7 +193,7 @@ class ClipEvent:
 
 Told = Event | Mapping[str, Any] | str
 """An event to be scored: as extracted; as `{"type": ..., "arguments": [{"role": ..., "text": ...}]}`, of which
-`{"type": ..., "Agent": "police"}` is the short form; or a text, which is taken as it is."""
+`{"type": ..., "Agent": "police", "Place": ["a square", "Kyiv"]}` is the short form; or a text, taken as it is."""
 
 
 def say(event: Told, ontology: Ontology | None, style: str = "sentence") -> str:
@@ -199,19 +201,31 @@ def say(event: Told, ontology: Ontology | None, style: str = "sentence") -> str:
 
     Raises:
         UnsayableError: a type or role that the ontology does not have.
-        ValueError: a mapping without a type, or an unknown style.
+        ValueError: a text without words, a mapping of another form, or an unknown style.
     """
     if isinstance(event, str):
+        if not event.strip():
+            raise ValueError("event: found an empty text, expected words")
         return event
     if isinstance(event, Event):
         event = event.model_dump()
-    if not isinstance(kind := event.get("type"), str):
-        raise ValueError(f"event: found {dict(event)!r}, expected a type and arguments, as in the records of extract")
-    fillers = [(a["role"], a["text"]) for a in event.get("arguments", ())]
-    entities = [a.get("entity") for a in event.get("arguments", ())]
-    if "arguments" not in event:
-        fillers = [(role, text) for role, text in event.items() if role != "type"]
-    said = describe(supposed(kind, fillers, ontology, entities), style)
+    if not isinstance(event, Mapping) or not isinstance(kind := event.get("type"), str):
+        raise ValueError(f"event: found {event!r:.80}, expected a type and arguments, as in the records of extract")
+    arguments = _arguments(event)
+    fillers = [(argument["role"], argument["text"]) for argument in arguments]
+    said = describe(supposed(kind, fillers, ontology, [argument.get("entity") for argument in arguments]), style)
     if said is None:
         raise ValueError(f"style {style!r} has no words for an event without a caption; take sentence, short or type")
     return said.text
+
+
+def _arguments(event: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    found: Any = event.get("arguments")
+    if "arguments" not in event:
+        each = [(role, who if isinstance(who, list) else [who]) for role, who in event.items() if role != "type"]
+        found = [{"role": role, "text": text} for role, who in each for text in who]
+    for argument in found if isinstance(found, list | tuple) else [found]:
+        told = argument if isinstance(argument, Mapping) else {}
+        if not all(isinstance(one, str) for one in (told.get("role"), told.get("text"), told.get("entity") or "")):
+            raise ValueError(f"event: found the argument {argument!r:.80}, expected a role and its text")
+    return cast(Sequence[Mapping[str, Any]], found)

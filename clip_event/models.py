@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from clip_event._open_clip import open_clip
-from clip_event.history import EVENT_CONFIG, PROMPT
+from clip_event.history import CALIBRATION, EVENT_CONFIG, PROMPT
 from clip_event.prompt import Prompt, read_prompt, write_prompt
 from clip_event.texts import Tokenizer, full_length
 
@@ -108,9 +108,9 @@ def save(folder: str | Path, loaded: Loaded, event_config: dict[str, Any]) -> No
     """Write a model as a folder for `load` and for open_clip's own `local-dir:FOLDER`, with the network off.
 
     A new folder appears whole or not at all. In a folder that holds a model already, or an event_config.json, the
-    files of the model are replaced, each as a whole, and others stay as they are. A Hugging Face text tower is the
-    exception to "network off": open_clip reads its configuration from the hub, or from the hub's cache. Open_clip does
-    not read the prompt.
+    files of the model are replaced, each as a whole, its prompt and calibration go, and others stay as they are. A
+    Hugging Face text tower is the exception to "network off": open_clip reads its configuration from the hub, or from
+    the hub's cache. Open_clip does not read the prompt.
 
     Args:
         loaded: as loaded; `model` may have been trained since, with LoRA merged.
@@ -143,8 +143,8 @@ def save(folder: str | Path, loaded: Loaded, event_config: dict[str, Any]) -> No
         if there:
             for path in partial.iterdir():
                 os.replace(path, folder / path.name)
-            if loaded.prompt is None:  # an older model's
-                (folder / PROMPT).unlink(missing_ok=True)
+            for name in [CALIBRATION] if loaded.prompt else [CALIBRATION, PROMPT]:  # an older model's
+                (folder / name).unlink(missing_ok=True)
         else:
             if folder.is_dir():
                 folder.rmdir()
@@ -205,7 +205,7 @@ def _find(name: str) -> tuple[str, str | None]:
                 raise ModelError(f"{model} has no weights {tag!r}; {_near(tag, tags, 'it has ' + ', '.join(tags))}")
             return model, tag or None
     forms = f"see open_clip.list_models(), or give hf-hub:owner/name or a folder with {CONFIG}"
-    raise ModelError(f"no model {parts[0]!r}; {_near(parts[0], models, forms)}")
+    raise ModelError(f"no model {parts[0]!r}; {_near(parts[0], ['mini', *models], forms)}")
 
 
 def _prompt(name: str, model: nn.Module, tokenizer: Tokenizer) -> Prompt | None:
@@ -273,7 +273,9 @@ def check_hub(repository: str, files: Sequence[str]) -> None:
         why = (
             "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else f"{constants.ENDPOINT} cannot be reached ({error})"
         )
-        raise ModelError(f"{missing}, and {why}; connect, or name a folder") from error
+        raise ModelError(
+            f"{missing}, and {why}; connect, name a folder, or take mini, which needs no network"
+        ) from error
 
 
 def _save_tokenizer(tokenizer: Any, folder: Path) -> None:

@@ -61,14 +61,17 @@ class Roles:
         return {
             "type": self.type,
             "arguments": [
-                {"role": role, "text": c.text, "entity": c.kind, "probability": self.by_role[role][c.text]}
+                {"role": role, "text": c.text, "entity": c.kind, "probability": round(self.by_role[role][c.text], 6)}
                 for role, who in self.fillers.items()
                 for c in who
             ],
-            "probability": self.probability,
+            "probability": round(self.probability, 6),
             "sentence": self.sentence,
             "roles": {
-                role: [{"text": text, "probability": p} for text, p in sorted(of.items(), key=lambda one: -one[1])]
+                role: [
+                    {"text": text, "probability": round(of[text], 6)}
+                    for text in sorted(of, key=of.__getitem__, reverse=True)
+                ]
                 for role, of in self.by_role.items()
             },
             "exact": self.exact,
@@ -91,6 +94,8 @@ class Texts:
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """(texts, D), unit length."""
+        if not texts:
+            return self.model.encode_texts([])
         new = [text for text in dict.fromkeys(texts) if text not in self._kept]
         self._kept.update(zip(new, self.model.encode_texts(new), strict=True))
         for text in texts:
@@ -156,7 +161,7 @@ def assign(
 
     Args:
         image: (I, D) embeddings of unit length, as `ClipEvent.see` gives them.
-        event_type: by its name or an alias; a lemma where `ontology` is None.
+        event_type: by its name, an alias or its last part; a lemma where `ontology` is None.
         candidates: see `clip_event.fillers`. A role that none may play is left out.
         styles: of `templates.describe`; the mean of their logits is taken.
         scale: what cosines are multiplied with; None takes the model's own. A calibrated one goes here.
@@ -195,7 +200,7 @@ def assign(
 
 def _casting(event_type: str, ontology: str | Ontology | None, candidates: Sequence[Candidate]) -> Casting:
     known = None if ontology is None else load_ontology(ontology)
-    template = open_template(event_type) if known is None else known.find(event_type)
+    template = open_template(event_type) if known is None else known.meant(event_type)
     if template is None:
         assert known is not None
         raise UnsayableError(f"event type {event_type!r}: {known.name!r} has no such type; see ontology show")

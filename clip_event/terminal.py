@@ -13,7 +13,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from clip_event.classify import Classified
     from clip_event.descriptions import Described
-    from clip_event.score import Scored
+    from clip_event.scores import Scored
     from extraction.files import Summary
     from templates.ontology import Ontology
 
@@ -122,7 +122,7 @@ def ontology(found: "Ontology", only: str | None = None) -> None:
     """Types with their roles; of one type everything. Raises ValueError where `only` is not a type."""
     console = Console(highlight=False)
     if only is not None:
-        template = found.find(only)
+        template = found.meant(only)
         if template is None:
             near = [name for name in found.events if only.lower() in name.lower()]
             hint = f"; near: {', '.join(near[:5])}" if near else ""

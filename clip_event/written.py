@@ -35,7 +35,7 @@ class Written:
         fault = fault.to_dict() if isinstance(fault, Bad) else fault
         if self._strict is not None:
             place = f"line {fault['line']}: " if "line" in fault else ""
-            raise InputError(f"{self._strict}: {place}{fault['reason']}")
+            raise InputError(f"{fault.get('file', self._strict)}: {place}{fault['reason']}")
         self.bad += 1
         if self._errors:
             self._errors.write(json.dumps(fault, ensure_ascii=False) + "\n")
@@ -63,6 +63,8 @@ def written(
             raise InputError(f"{path}: is a folder; give the name of a file")
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
+    if target and listed and target.resolve() == listed.resolve():
+        raise InputError(f"{target}: is named for both output and errors; name another for errors")
     with ExitStack() as stack:
         lines = stack.enter_context(whole(target)) if target else sys.stdout
         faults = stack.enter_context(whole(listed)) if listed else None

@@ -61,9 +61,7 @@ class Checker:
             return Bad(line, f"no 'caption'; the keys are: {ascii(keys)[1:-1] or 'none'}", _plain(name))
         if reason := caption_fault(record["caption"]):
             return Bad(line, reason, _plain(name))
-        try:
-            json.dumps(record, ensure_ascii=False, default=str).encode()
-        except UnicodeEncodeError:
+        if half_a_pair(record):
             return Bad(line, "holds half a surrogate pair", _plain(name))
         if name is not None and name != "":
             if isinstance(name, bool) or not isinstance(name, str | int):
@@ -73,6 +71,15 @@ class Checker:
                 return Bad(line, f"id {name!r} stands on an earlier line too", name)
             self._seen.add(mark)
         return record
+
+
+def half_a_pair(record: Any) -> bool:
+    """Whether it holds half a surrogate pair, which JSON can escape and no file can hold."""
+    try:
+        json.dumps(record, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def caption_fault(caption: Any) -> str | None:

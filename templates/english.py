@@ -20,6 +20,7 @@ PEOPLE = re.compile(r"(?:[A-Z]\.){2,}$|[A-Z]\w*(?:ian|ish|ese|ic|iri|aeli|aqi|ni
 """First words of people in groups ("U.S. Marines", "Syrian Kurds"), where a name of one person has a first name."""
 OWNER = re.compile(r"(?:['’]s|s['’])\s*$")
 LAST_WORD = re.compile(r"([^\W\d_]+)\s*$")
+AFTER_HEAD = re.compile(r"\s(?:of|for|in|on|at|near|between|with|outside|to)\s")
 STOP = re.compile(r"[.!?][”\"’')]?$")
 LETTERS = re.compile(r"[FHLMNRSX][A-Z]{1,2}s?\b|8|11\b|18\b")
 """What is spoken letter by letter, and numbers, from a vowel on."""
@@ -150,6 +151,17 @@ def singular(word: str) -> str | None:
 def objective(said: str) -> str:
     """A pronoun after a verb or preposition; anything else as it is."""
     return OBJECTIVE.get(said, said)
+
+
+@lru_cache(maxsize=16384)
+def usual_preposition(place: str) -> str:
+    """What is said before a place: "on" a beach, "at" an airport, "in" Kyiv, a square and whatever else."""
+    noun = AFTER_HEAD.split(place)[0]
+    head = noun.split()[-1].lower()
+    if is_name(noun) and head in listing("towns"):
+        return "in"
+    heads = {head, singular(head)}
+    return next((word for word in ("on", "at") if heads & listing(word)), "in")
 
 
 def listed(phrases: list[str]) -> str:

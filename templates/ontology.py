@@ -226,6 +226,12 @@ class Ontology(_Strict):
                 return event
         return None
 
+    def meant(self, name: str) -> EventTemplate | None:
+        """As `find`, and the one type whose name ends with this after a colon: "Arrest-Jail"."""
+        ending = ":" + name.casefold()
+        short = [event for event in self.events.values() if event.name.casefold().endswith(ending)]
+        return self.find(name) or (short[0] if len(short) == 1 else None)
+
     def compatible(self, first: str, second: str) -> bool:
         """Whether both types may be true of one photograph: the same, near in either direction, or parent and child."""
         if first == second:
@@ -259,7 +265,7 @@ def load_ontology(source: str | Path | Ontology = "news") -> Ontology:
     if path.suffix == "" and not path.is_file():
         path = SHIPPED / f"{source}.toml"
         if str(source) == "open":
-            raise OntologyError("the open ontology is no list of types: the lemma of every visible predicate is one")
+            raise OntologyError("the open ontology has no list of types, as every verb is one; give news or a file")
         if not path.exists():
             shipped = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.toml")))
             raise OntologyError(

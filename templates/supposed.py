@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from templates.english import lowered, phrase
+from templates.english import lowered, phrase, usual_preposition
 from templates.events import Event, Span
 from templates.ontology import Ontology
 from templates.statement import Slot, Statement, open_template
@@ -22,15 +22,14 @@ def supposed(
     """A statement to be said like one of a caption's.
 
     Args:
-        kind: an event type, its last part or one of its aliases, as `Ontology.find` knows them; without an ontology a
-            lemma.
+        kind: an event type, one of its aliases or its last part, see `Ontology.meant`; without an ontology a lemma.
         fillers: role, by its name or an alias, and words: "police", "a man", "the Red Cross". An article is said again.
         entities: kind of entity of each filler; what is not told is taken to be the first that the role allows.
 
     Raises:
         UnsayableError: no such type or role, or a filler without words.
     """
-    template = open_template(kind) if ontology is None else ontology.find(kind)
+    template = open_template(kind) if ontology is None else ontology.meant(kind)
     if template is None:
         raise UnsayableError(f"event type {kind!r}: {_near(kind, ontology)}")
     slots = []
@@ -58,4 +57,5 @@ def _near(kind: str, ontology: Ontology | None) -> str:
 def _slot(role: str, words: str, entity: str | None) -> Slot:
     lead = LEAD.match(words)
     before, text = (words[: lead.end()], words[lead.end() :]) if lead else ("", lowered(words, entity))
-    return Slot(role, phrase(text, before, entity), entity)
+    place = entity == "place" or role == "Place"
+    return Slot(role, phrase(text, before, entity), entity, preposition=usual_preposition(text) if place else "")

@@ -167,7 +167,7 @@ def test_ontology_show_prints_types_roles_and_sentences(tmp_path):
     (tmp_path / "kitchen.toml").write_text(KITCHEN)
     table = invoke("ontology", "show", tmp_path / "kitchen.toml").stdout
     assert all(word in table for word in ("Kitchen:Cook", "Kitchen:Wash", "Cook, Dish", "Helper"))
-    one = invoke("ontology", "show", tmp_path / "kitchen.toml", "--type", "kitchen:cook").stdout
+    one = invoke("ontology", "show", tmp_path / "kitchen.toml", "--type", "cook").stdout
     assert "{Cook} <cook> {Dish}" in one
     assert "Wash" not in one
 

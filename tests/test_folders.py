@@ -13,7 +13,7 @@ from asked import asked
 from PIL import Image
 
 from clip_event import folders
-from clip_event.folders import find_pictures
+from clip_event.folders import Record, fault, find_pictures
 from clip_event.pictures import FORMATS, PictureError
 from clip_event.stream import stream
 from extraction.records import InputError
@@ -75,14 +75,17 @@ def test_the_names_of_a_large_folder_are_not_all_in_memory(tmp_path: Path, monke
         tracemalloc.stop()
 
 
+def test_what_is_not_there_is_told_before_anything_is_looked_at(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="gone: no such file or folder"):
+        next(find_pictures([touch(tmp_path, "1.jpg"), "-", tmp_path / "gone"]))
+
+
 def test_a_folder_is_looked_into_only_when_its_turn_comes(tmp_path: Path) -> None:
     touch(tmp_path, "a/1.jpg", "a/2.jpg", "b/3.jpg")
-    found = find_pictures([tmp_path, tmp_path / "gone"])
+    found = find_pictures([tmp_path])
     assert [key for key, _ in islice(found, 2)] == [str(tmp_path / "a" / name) for name in ("1.jpg", "2.jpg")]
     touch(tmp_path, "b/4.jpg")
     assert [os.path.basename(key) for key, _ in islice(found, 2)] == ["3.jpg", "4.jpg"]
-    with pytest.raises(InputError, match="gone: no such file or folder"):
-        next(found)
 
 
 def test_links_are_no_trap_and_what_leaves_the_folder_is_counted(tmp_path: Path) -> None:
@@ -133,6 +136,7 @@ def test_a_name_that_is_no_text_has_a_key_that_can_be_written(tmp_path: Path) ->
 
 
 RECORDS = [{"image": "in/a.jpg", "id": 7, "more": [1]}, {"image": "../x.jpg"}, {"id": 8}, {"image": 3}, [1], "no"]
+RECORDS += [{"image": "a.jpg", "id": "\ud83d"}]  # half an emoji
 
 
 def lines(*rows: object) -> bytes:
@@ -145,9 +149,10 @@ def test_records_travel_along_and_bad_ones_are_counted(tmp_path: Path, ending: s
     path.write_bytes(gzip.compress(lines(*RECORDS)) if ending.endswith("gz") else lines(*RECORDS))
     found = list(find_pictures([path]))
     assert found[0] == (RECORDS[0], tmp_path.resolve() / "in" / "a.jpg")
-    assert [key for key, _ in found] == [*RECORDS[:4], *(f"{path}:{number}" for number in (5, 6, 7))]
-    assert [str(one.place) for _, one in found[2:]] == [f"{path}:{number}" for number in (3, 4, 5, 6, 7)]
-    reasons = ["outside", "NoneType", "int", "object", "object", "not JSON"]
+    assert [key for key, _ in found] == [*RECORDS[:4], {}, {}, {}, {}]
+    assert [(key.file, key.line) for key, _ in found] == [(str(path), number) for number in range(1, 9)]
+    assert [str(one.place) for _, one in found[2:]] == [f"{path}:{number}" for number in (3, 4, 5, 6, 7, 8)]
+    reasons = ["outside", "NoneType", "int", "object", "object", "half a surrogate", "not JSON"]
     for (_, one), reason in zip(found[1:], reasons, strict=True):
         assert reason in one.reason
 
@@ -158,7 +163,16 @@ def test_standard_input_and_the_folder_of_images(tmp_path: Path, monkeypatch: py
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines(RECORDS[0]))))
         found = list(find_pictures(["-"], **options))
         assert found[0] == (RECORDS[0], base.resolve() / "in" / "a.jpg")
-        assert found[1][0] == "standard input:2"
+        assert found[1][0].place == "standard input:2"
+
+
+def test_faults_say_where_and_why() -> None:
+    record = Record({"id": 7, "image": "a.jpg", "more": 1}, "a.jsonl", 3)
+    broken = {"file": "a.jsonl", "line": 3, "reason": "not JSON"}
+    assert fault(Record({}, "a.jsonl", 3), PictureError("a.jsonl:3", "not JSON")) == broken
+    named = {"file": "a.jsonl", "line": 3, "id": 7, "image": "a.jpg"}
+    assert fault(record, PictureError("/in/a.jpg", "no such file")) == named | {"reason": "/in/a.jpg: no such file"}
+    assert fault("b.jpg", PictureError("b.jpg", "is no file")) == {"image": "b.jpg", "reason": "b.jpg: is no file"}
 
 
 def test_files_folders_and_records_in_the_order_given(tmp_path: Path) -> None:

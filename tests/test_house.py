@@ -40,9 +40,30 @@ def test_importing_loads_nothing_heavy(code: str) -> None:
 
 def test_every_public_name_is_there() -> None:
     import clip_event
+    import extraction
 
     for name in clip_event.__all__:
         assert getattr(clip_event, name) is not None
+    assert clip_event.score is extraction.score
+
+
+def test_no_public_name_is_hidden_by_a_module() -> None:
+    """Importing `clip_event.x` makes the module the package's `x`."""
+    import clip_event
+
+    modules = {path.stem for path in (ROOT / "clip_event").iterdir()}
+    assert not modules & set(clip_event.__all__)
+
+
+def test_type_checkers_see_every_public_name() -> None:
+    tree = ast.parse((ROOT / "clip_event" / "__init__.py").read_text())
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    seen = {alias.name: node.module for node in imports for alias in node.names}
+    import clip_event
+
+    assert sorted(seen) == sorted(clip_event.__all__)
+    assert seen == {name: clip_event._HOME.get(name, "templates") for name in seen}
 
 
 def test_another_projects_package_of_the_same_name_is_named(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from templates.describe import describe
 from templates.events import CaptionEvents
-from templates.ontology import load_ontology
+from templates.ontology import load_ontology, parse_ontology
 from templates.statement import statement
 from templates.supposed import UnsayableError, supposed
 
@@ -72,3 +72,46 @@ def test_without_an_ontology_the_type_is_a_verb():
 def test_what_cannot_be_said_is_refused_with_what_could(kind, fillers, said):
     with pytest.raises(UnsayableError, match=said):
         supposed(kind, fillers, NEWS)
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("a beach", "on a beach"),
+        ("beach", "on a beach"),
+        ("the streets of Kyiv", "on the streets of Kyiv"),
+        ("Wall Street", "on Wall Street"),
+        ("the border between Iraq and Iran", "on the border between Iraq and Iran"),
+        ("Heathrow Airport", "at Heathrow Airport"),
+        ("a polling station", "at a polling station"),
+        ("the University of Texas", "at the University of Texas"),
+        ("checkpoints", "at checkpoints"),
+        ("Miami Beach", "in Miami Beach"),
+        ("Rhode Island", "in Rhode Island"),
+        ("Kyiv", "in Kyiv"),
+        ("a square at the harbor", "in a square at the harbor"),
+    ],
+)
+def test_a_place_is_said_with_its_usual_preposition(place, said):
+    event = supposed("Life:Mourn", [("Mourner", "women"), ("Place", place)], NEWS)
+    assert describe(event, "sentence").text == f"Women mourn {said}."
+    opened = supposed("mourn", [("Agent", "women"), ("Place", place)], None, [None, "place"])
+    assert describe(opened, "sentence").text == f"Women mourn {said}."
+
+
+@pytest.mark.parametrize("part", ["Arrest-Jail", "arrest-jail", "ARREST-JAIL"])
+def test_the_last_part_of_a_type_is_enough(part):
+    assert supposed(part, [], NEWS).template is NEWS["Justice:Arrest-Jail"]
+    assert NEWS.meant(part) is NEWS["Justice:Arrest-Jail"]
+    assert NEWS.find(part) is None
+
+
+def test_the_last_part_of_two_types_is_refused_and_a_whole_name_goes_first():
+    one = {"gerund": "holding", "sentences": ["{Agent} <hold> on"], "roles": {"Agent": {"kinds": ["person"]}}}
+    twice = parse_ontology({"name": "two", "events": {"Display:Hold": one, "Prison:Hold": one}}, "two")
+    assert twice.meant("Hold") is None
+    with pytest.raises(UnsayableError, match=r"did you mean '(Display|Prison):Hold'"):
+        supposed("Hold", [], twice)
+    three = parse_ontology({"name": "three", "events": {"Display:Hold": one, "Hold": one}}, "three")
+    assert three.meant("hold") is three["Hold"]
+    assert three.meant("d") is None

@@ -9,22 +9,24 @@ from typing import Any
 from torch import Tensor
 
 from clip_event.calibration import Calibration, calibration_for
-from clip_event.folders import find_pictures
+from clip_event.folders import Record, fault, find_pictures
 from clip_event.model import ClipEvent, Told, say
 from clip_event.pictures import PictureError
 from clip_event.roles import Texts
 from clip_event.stream import Seen, stream
 from clip_event.written import Written, written
 from clip_event.zeroshot import classifier
+from extraction.records import InputError
 from templates.formats import read_ontology
 from templates.ontology import Ontology
 
 Json = dict[str, Any]
+STYLES = ("sentence", "short", "type", "graph")
 
 
 @dataclass
 class Scored:
-    """What a run did: records in, texts scored, rows that could not be used, seconds."""
+    """What a run did: records scored, their events, rows that could not be used, seconds."""
 
     records: int = 0
     scores: int = 0
@@ -36,7 +38,7 @@ class Scored:
 class Asked:
     """A record with the texts of its events."""
 
-    row: Json
+    row: Record
     texts: tuple[str, ...]
 
 
@@ -71,7 +73,10 @@ def score(
 
     Raises:
         InputError: the source cannot be read; with `strict`, the first row that cannot be used.
+        ValueError: an unknown style.
     """
+    if style not in STYLES:
+        raise ValueError(f"style {style!r}: events without their caption are said in {', '.join(STYLES)}")
     began, result = time.monotonic(), Scored()
     types = ontology if isinstance(ontology, Ontology) else None if str(ontology) == "open" else read_ontology(ontology)
     scorer = Scorer(model, calibration)
@@ -79,13 +84,13 @@ def score(
         asked = _asked(source, types, style, images, files)
         for seen in stream(model, asked, batch_size=batch_size, workers=workers):
             for key, error in seen.missed:
-                files.fault({"reason": str(error), **_name(key.row)})
+                files.fault(fault(key.row, error))
             for key, scores in scorer(seen):
                 files.row({**key.row, "scores": scores})
                 result.scores += len(scores)
-            result.records += len(seen.keys) + len(seen.missed)
+            result.records += len(seen.keys)
             if progress:
-                progress(result.records)
+                progress(result.records + files.bad)
         result.bad = files.bad
     result.seconds = time.monotonic() - began
     return result
@@ -133,26 +138,25 @@ class Scorer:
 
 def _asked(
     source: str | Path, ontology: Ontology | None, style: str, images: str | Path | None, files: Written
-) -> Iterator[tuple[Asked, Path | PictureError]]:
+) -> Iterator[tuple[Asked, Path]]:
     for key, picture in find_pictures([source], images):
-        if isinstance(key, str):  # no record
-            files.fault({"reason": str(picture)})
+        if isinstance(key, str):
+            raise InputError(f"{source}: expected JSONL, of records with image and event")
+        if isinstance(picture, PictureError):
+            files.fault(fault(key, picture))
             continue
         try:
             texts = tuple(say(event, ontology, style) for event in events_of(key))
-        except (ValueError, KeyError, TypeError) as error:
-            files.fault({"reason": f"event: {error}", **_name(key)})
+        except ValueError as error:
+            files.fault(fault(key, str(error)))
         else:
             yield Asked(key, texts), picture
 
 
-def _name(row: Json) -> Json:
-    return {key: row[key] for key in ("id", "image") if key in row}
-
-
 def events_of(row: Mapping[str, Any]) -> list[Told]:
-    """The events of a record, under `events` or `event`. Raises ValueError where it has neither."""
+    """The events of a record, under `events` or `event`; none where a caption states none. Raises ValueError where it
+    has neither."""
     events = row.get("events", [row["event"]] if "event" in row else None)
-    if not isinstance(events, list) or not events or not all(isinstance(event, str | Mapping) for event in events):
+    if not isinstance(events, list):
         raise ValueError('expected "event", or a list "events", of objects with type and arguments, or of texts')
     return events
