@@ -3,7 +3,6 @@
 import gzip
 import json
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -13,7 +12,6 @@ from typer.testing import CliRunner
 from clip_event._open_clip import open_clip
 from clip_event.cli import app
 from clip_event.evaluation.benchmarks.read import read_pairs
-from clip_event.evaluation.intervals import interval, of_totals
 from clip_event.evaluation.pairs import evaluate_pairs
 from clip_event.missing import MissingPictures
 from clip_event.model import ClipEvent
@@ -251,22 +249,6 @@ def test_plain_pairs_are_known_by_their_content_and_read_from_gzip(tmp_path):
     packed.write_bytes(packed.read_bytes()[:-9])
     with pytest.raises(InputError, match="broken gzip"):
         read_pairs(packed)
-
-
-def test_intervals_of_totals_agree_with_those_of_one_figure():
-    rng = np.random.default_rng(0)
-    of = rng.integers(1, 6, 300)
-    right = rng.binomial(of, 0.7)
-
-    def per_cent(totals):
-        return 100 * totals[:, :1] / totals[:, 1:]
-
-    found = of_totals(np.stack([right, of], 1).astype(float), per_cent, draws=4000)[0]
-    other = interval([right, of], lambda r, n, axis=-1: 100 * r.sum(axis) / n.sum(axis), draws=4000, seed=1)
-    assert found == pytest.approx(other, abs=0.3)
-    # the ratio's standard error, by linearisation
-    error = 100 * np.std(right - of * right.sum() / of.sum()) / of.mean() / np.sqrt(len(of))
-    assert found[1] - found[0] == pytest.approx(2 * 1.96 * error, rel=0.05)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from clip_event.evaluation.files import FormError, read_jsonl
-from clip_event.evaluation.intervals import interval
+from clip_event.evaluation.intervals import intervals, shares
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -159,16 +159,11 @@ def score(choices: Sequence[Choice], found: Sequence[Sequence[float]]) -> dict[s
 
 
 def _accuracy(values: Sequence[tuple[str, float]]) -> dict[str, Any]:
+    if not values:
+        return {"accuracy": 0.0, "interval": [0.0, 0.0], "questions": 0}
     asked: dict[str, list[float]] = defaultdict(list)
     for image, value in values:
         asked[image].append(value)
-    right, count = (np.array([function(of) for of in asked.values()], dtype=float) for function in (sum, len))
-    if not values:
-        return {"accuracy": 0.0, "interval": [0.0, 0.0], "questions": 0}
-    low_high = interval([right, count], _share)
-    return {"accuracy": float(_share(right, count)), "interval": low_high, "questions": len(values)}
-
-
-def _share(right: np.ndarray, asked: np.ndarray, axis: int = -1) -> np.ndarray:
-    share: np.ndarray = 100 * right.sum(axis) / asked.sum(axis)
-    return share
+    units = np.array([(sum(of), len(of)) for of in asked.values()], float)
+    accuracy = float(shares(units.sum(0, keepdims=True))[0, 0])
+    return {"accuracy": accuracy, "interval": intervals(units, shares)[0], "questions": len(values)}

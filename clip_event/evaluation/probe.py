@@ -136,7 +136,7 @@ def figures(right: NDArray[Any], labels: NDArray[np.int64]) -> Json:
         right: (M,), whether right, or how often of several draws.
     """
     each = [right[labels == label].mean() for label in np.unique(labels)]
-    return {"accuracy": 100 * float(right.mean()), "interval": interval([right]), "mean_per_class": 100 * np.mean(each)}
+    return {"accuracy": 100 * float(right.mean()), "interval": interval(right), "mean_per_class": 100 * np.mean(each)}
 
 
 def probe(

@@ -196,7 +196,7 @@ def _figure(
     others = {name: mean(*given) for name, given in measures.items()}
     return {
         "accuracy": 100 * float(own.mean()),
-        "interval": interval([own]),
+        "interval": interval(own),
         "scenes": len(own),
         **{name: 100 * float(each.mean()) if len(each) else None for name, each in others.items()},
     }
@@ -223,7 +223,7 @@ def _retrieval(model: ClipEvent, parts: Sequence[tuple[Tensor, list[str]]], gall
     scores: Json = {"images": size}
     for way, part in found.items():
         rank = torch.cat(part).numpy()
-        scores[way] = {f"r{k}": 100 * float((rank < k).mean()) for k in (1, 5)} | {"interval": interval([rank < 1])}
+        scores[way] = {f"r{k}": 100 * float((rank < k).mean()) for k in (1, 5)} | {"interval": interval(rank < 1)}
     return scores
 
 
@@ -233,4 +233,4 @@ def _type(model: ClipEvent, records: Sequence[CaptionEvents], image: Tensor) -> 
     shown, ontology = sorted(set(types)), load_ontology()
     said = model.encode_texts([f"A photo of {ontology[name].gerund}." for name in shown])
     hits = ((image @ said.T).argmax(1) == torch.tensor([shown.index(name) for name in types])).numpy()
-    return {"accuracy": 100 * float(hits.mean()), "interval": interval([hits]), "types": len(shown)}
+    return {"accuracy": 100 * float(hits.mean()), "interval": interval(hits), "types": len(shown)}
