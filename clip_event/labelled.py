@@ -10,8 +10,8 @@ from torch import Tensor
 
 from clip_event.evaluation.photographs import photographs
 from clip_event.model import ClipEvent
-from extraction.records import Bad, InputError, jsonl_rows, read_rows
-from templates.events import CaptionEvents, Event, RecordError, parse_record
+from extraction.records import Bad, InputError, jsonl_rows, read_rows, with_events
+from templates.events import CaptionEvents, Event
 from templates.ontology import Ontology
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm")
@@ -71,15 +71,8 @@ def read_labelled(source: str | Path, ontology: Ontology | None) -> Labelled:
 
 
 def _record(line: int, row: dict[str, object] | Bad, ontology: Ontology | None) -> CaptionEvents | Bad:
-    if isinstance(row, Bad):
-        return row
-    try:
-        record = parse_record(row, f"line {line}")
-        if ontology is not None:
-            record.check(ontology)
-    except RecordError as error:
-        return Bad(line, str(error).removeprefix(f"line {line}: "), row.get("id"))
-    return record if record.image else Bad(line, "has no image, expected a path", record.id)
+    record = with_events(line, row, ontology)
+    return record if isinstance(record, Bad) or record.image else Bad(line, "has no image, expected a path", record.id)
 
 
 def images_without_event(source: str | Path) -> tuple[list[str], Path]:
