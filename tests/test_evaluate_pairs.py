@@ -187,11 +187,14 @@ def test_pairs_without_their_photograph_are_left_out_and_counted(tmp_path, image
 
 GOOD = row(1, 1, 2)
 BROKEN = {
-    "not JSON": ("{", r"p\.jsonl:2: not JSON.*expected one object a line"),
-    "a list": ("[1]", r"p\.jsonl:2: entry: .*found \[1\]"),
-    "no negative": (json.dumps({"image": "1.png", "positive": "a"}), r":2: negative: Field required; found only image"),
-    "a number": (json.dumps(GOOD | {"positive": 5}), r":2: positive: .*string; found 5, expected an object of image"),
-    "empty": (json.dumps(GOOD | {"negative": ""}), r":2: negative: .*at least 1"),
+    "not JSON": ("{", r"p\.jsonl:2: Invalid JSON"),
+    "a list": ("[1]", r"p\.jsonl:2: found \[1\], expected an object"),
+    "no negative": (
+        json.dumps({"image": "1.png", "positive": "a"}),
+        r":2: negative: is missing; the keys are image",
+    ),
+    "a number": (json.dumps(GOOD | {"positive": 5}), r":2: positive: found 5, expected a valid string"),
+    "empty": (json.dumps(GOOD | {"negative": ""}), r":2: negative: found '', expected .*at least 1"),
 }
 
 
@@ -204,12 +207,15 @@ def test_a_broken_line_is_named(tmp_path, line, said):
 
 ENTRY = {"filename": "1.png", "caption": "a", "negative_caption": "b"}
 OTHERS = {
-    "SugarCrepe": ({"0": ENTRY, "1": {"filename": "1.png"}}, r"x\.json: entry '1': caption: Field required"),
-    "VALSE": ({"a": {"image_file": "1", "caption": ["a"], "foil": "b"}}, r"entry 'a': caption: .*found \['a'\]"),
-    "BLA": ([{"image_id": 1, "caption_group": []}], r"entry 0: caption_group: .*at least 1"),
-    "BLA's splits": ({"1": ["a"] * 4, "2": ["a", "b"]}, r"entry 1: caption_group\.0\.False1: Field required"),
-    "ARO": ([case("1", (0, 0, 1, 1), 1, 2)], r"case 0: found no kind"),
-    "ARO's box": ([case("1", (0, 0, 1, "h"), 1, 2)], r"case 0: bbox_h: .*found 'h'"),
+    "SugarCrepe": ({"0": ENTRY, "1": {"filename": "1.png"}}, r"x\.json: 1\.caption: is missing; the keys are filename"),
+    "VALSE": (
+        {"a": {"image_file": "1", "caption": ["a"], "foil": "b"}},
+        r"x\.json: a\.caption: found \['a'\]",
+    ),
+    "BLA": ([{"image_id": 1, "caption_group": []}], r"0\.caption_group: .*at least 1"),
+    "BLA's splits": ({"1": ["a"] * 4, "2": ["a", "b"]}, r"1\.caption_group\.0\.False1: is missing"),
+    "ARO": ([case("1", (0, 0, 1, 1), 1, 2)], r"x\.json: 0: found no kind"),
+    "ARO's box": ([case("1", (0, 0, 1, "h"), 1, 2)], r"0\.bbox_h: found 'h', expected"),
     "something else": ({"images": [{"id": 1}]}, r"x\.json: found an object of list, expected a file of aro"),
     "a list of something": ([{"question": 1}], r"found a list of \{'question'\}"),
     "nothing": ([], r"found a list of NoneType"),

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 from clip_event.cli import app
 from clip_event.evaluation.boxes import overlap
 from clip_event.evaluation.counts import count
-from clip_event.evaluation.files import FormError
 from clip_event.evaluation.m2e2 import evaluate, evaluate_images, evaluate_text, write_sentences
 from clip_event.evaluation.predictions import Prediction, read_predictions
+from extraction.records import InputError
 from templates.ontology import load_ontology
 
 NEWS = load_ontology()
@@ -220,7 +220,7 @@ def test_overlap_by_hand():
 )
 def test_broken_gold_says_where_and_what(folder, name, content, message):
     (folder / name).write_text(content)
-    with pytest.raises(FormError, match=message):
+    with pytest.raises(InputError, match=message):
         evaluate_images(folder, [], NEWS) if "image" in name else evaluate_text(folder, folder / "none", NEWS)
 
 
@@ -238,7 +238,7 @@ def test_broken_gold_says_where_and_what(folder, name, content, message):
 )
 def test_broken_predictions_say_line_and_field(tmp_path, line, message):
     (tmp_path / "p.jsonl").write_text(line)
-    with pytest.raises(FormError, match=message):
+    with pytest.raises(InputError, match=message):
         read_predictions(tmp_path / "p.jsonl")
 
 

@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from clip_event.cli import app
-from clip_event.evaluation.files import FormError
 from clip_event.evaluation.swig import evaluate, read_gold, verb_means
+from extraction.records import InputError
 
 SPACE = {
     "verbs": {
@@ -152,7 +152,7 @@ def test_verb_means_and_their_intervals_are_those_of_a_loop():
 )
 def test_broken_gold_says_where_and_what(files, change, message):
     (files / "dev.json").write_text(json.dumps({"drinking_1.jpg": GOLD["drinking_1.jpg"] | change}))
-    with pytest.raises(FormError, match=message):
+    with pytest.raises(InputError, match=message):
         read_gold(files / "dev.json", files / "space.json")
 
 

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from clip_event.evaluation.files import FormError, read_jsonl
+from clip_event.evaluation.files import read_jsonl
 from clip_event.evaluation.intervals import intervals, shares
+from extraction.records import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,7 +57,7 @@ class Choice(BaseModel):
 
 
 def read_choices(path: str | Path) -> list[Choice]:
-    """A file of the plain form. Raises `FormError`."""
+    """A file of the plain form. Raises `InputError`."""
     return [choice for _, choice in read_jsonl(path, TypeAdapter(Choice))]
 
 
@@ -87,7 +88,7 @@ def evaluate(
         see `score`, with how many questions are left out because their photograph cannot be read as `missed`.
 
     Raises:
-        FormError: the file is not in its form, or holds no question.
+        InputError: the file is not in its form, or holds no question.
         MissingPictures: see `photographs`.
         ValueError: there is no such form.
     """
@@ -102,7 +103,7 @@ def evaluate(
     if form not in readers:
         raise ValueError(f"no form {form!r}: it is one of {', '.join(readers)}")
     if not (choices := readers[form]()):
-        raise FormError(f"{path}: holds no question")
+        raise InputError(f"{path}: holds no question")
     names = list(dict.fromkeys(choice.image for choice in choices))
     if sample is not None and sample < len(names):
         chosen = set(random.Random(seed).sample(names, sample))

@@ -104,7 +104,7 @@ def evaluate_images(folder: str | Path, predictions: Sequence[Prediction], ontol
         see `score_images`.
 
     Raises:
-        FormError: see `read_images`.
+        InputError: see `read_images`.
         ValueError: an image with a gold event has no prediction.
     """
     names = Names(ontology)
@@ -173,7 +173,7 @@ def evaluate_text(folder: str | Path, events: str | Path, ontology: Ontology) ->
         see `score_sentences`.
 
     Raises:
-        FormError, RecordError: a file in another form.
+        InputError, RecordError: a file in another form.
         ValueError: a sentence without a record, or a caption that is not the sentence.
     """
     names = Names(ontology)

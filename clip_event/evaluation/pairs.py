@@ -13,8 +13,8 @@ import numpy as np
 from clip_event.evaluation.benchmarks.pair import Benchmark, Pair
 from clip_event.evaluation.benchmarks.read import read_pairs
 from clip_event.evaluation.intervals import intervals, shares
-from clip_event.evaluation.photographs import TOO_MANY, Photographs, photographs
-from clip_event.missing import MissingPictures
+from clip_event.evaluation.photographs import Photographs, photographs
+from clip_event.missing import TOO_MANY, MissingPictures, too_many
 from clip_event.model import ClipEvent
 from clip_event.pictures import parted
 
@@ -58,7 +58,7 @@ def evaluate_pairs(
     seen = photographs(model, names, images, batch_size=batch_size, workers=workers, progress=progress)
     pairs = [pair for pair in benchmark.pairs if all(name in seen for name in pair.images)]
     missed = len(benchmark.pairs) - len(pairs)
-    if missed and missed >= TOO_MANY * len(benchmark.pairs):
+    if too_many(missed, len(benchmark.pairs)):
         raise MissingPictures(
             f"{missed:,} of {len(benchmark.pairs):,} pairs have no photograph in {images}, expected less than "
             f"{TOO_MANY:.0%}; the first: {next(iter(seen.missed))}"

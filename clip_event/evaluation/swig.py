@@ -27,9 +27,10 @@ from pydantic import BaseModel, Field, TypeAdapter
 from scipy.sparse import csr_array
 
 from clip_event.evaluation.boxes import Box, overlap
-from clip_event.evaluation.files import FormError, read_json
+from clip_event.evaluation.files import read_json
 from clip_event.evaluation.intervals import intervals, shares
 from clip_event.evaluation.predictions import PredictedEvent, Prediction, read_predictions
+from extraction.records import InputError
 
 if TYPE_CHECKING:
     from clip_event.model import ClipEvent
@@ -73,7 +74,7 @@ class Annotation(BaseModel):
 
 
 def read_annotations(path: str | Path) -> dict[str, Annotation]:
-    """`train.json`, `dev.json` or `test.json` of SWiG, by image. Raises `FormError`."""
+    """`train.json`, `dev.json` or `test.json` of SWiG, by image. Raises `InputError`."""
     return read_json(path, TypeAdapter(dict[str, Annotation]))
 
 
@@ -85,17 +86,17 @@ def read_gold(path: str | Path, space: str | Path) -> dict[str, Situation]:
         space: `imsitu_space.json`.
 
     Raises:
-        FormError: a file in another form, a verb that the space lacks, a role without noun or box.
+        InputError: a file in another form, a verb that the space lacks, a role without noun or box.
     """
     known = read_json(space, TypeAdapter(_Space))
     gold = {}
     for image, annotation in read_annotations(path).items():
         if annotation.verb not in known.verbs:
-            raise FormError(f"{path}: {image}: found verb {annotation.verb!r}, expected one of {space}")
+            raise InputError(f"{path}: {image}: found verb {annotation.verb!r}, expected one of {space}")
         answers, boxes = {}, {}
         for role in known.verbs[annotation.verb].order:
             if role not in annotation.bb or not all(role in frame for frame in annotation.frames):
-                raise FormError(
+                raise InputError(
                     f"{path}: {image}: role {role!r} of {annotation.verb!r} lacks its box or a frame's noun"
                 )
             nouns = {frame[role] for frame in annotation.frames}
@@ -132,7 +133,7 @@ def evaluate(
         see `score`.
 
     Raises:
-        FormError: a file in another form.
+        InputError: a file in another form.
         ValueError: there are no predictions, or none for one of the images.
     """
     situations = read_gold(gold, space)

@@ -48,7 +48,7 @@ def predict(
         candidates: how many nouns a role has to choose from.
 
     Raises:
-        MissingPictures, FormError, OntologyError: see `photographs`, `read_annotations` and `read_imsitu`.
+        MissingPictures, InputError, OntologyError: see `photographs`, `read_annotations` and `read_imsitu`.
     """
     ontology = read_imsitu(space)
     verbs = list(ontology.events)
