@@ -178,7 +178,7 @@ def test_colours_are_learnt_from_files(files: dict[str, Path]) -> None:
     image = model.encode_images([files["images"] / f"{name}{n}.png" for name in sorted(COLOURS) for n in (5, 6, 7)])
     expected = ((image @ texts.T).argmax(1).numpy() == np.repeat(range(3), 3)).mean()
     assert found["zero_shot"]["accuracy"] == pytest.approx(100 * expected)
-    assert (found["unlabelled"], found["missing"], found["in_both"], found["only_in_test"]) == (0, 0, 0, {})
+    assert (found["unlabelled"], found["missed"], found["in_both"], found["only_in_test"]) == (0, 0, 0, {})
 
 
 def test_event_types_are_asked_as_classify_asks_them(files: dict[str, Path], tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def probe(
     Returns:
         `zero_shot`, `few_shot` by the number of shots, `linear_probe`: each as `figures`, the fitted ones with their
         `C`, few-shot ones with the accuracy of all `draws` and the classes in `short` of photographs. And what does not
-        add up: `unlabelled`, `missing`, `in_both`, classes `only_in_test` (which no probe can tell; counted wrong).
+        add up: `unlabelled`, `missed`, `in_both`, classes `only_in_test` (which no probe can tell; counted wrong).
 
     Raises:
         ValueError: no photograph with a class, one class only, shots below 1, fewer than 1 seed.
@@ -205,7 +205,7 @@ def probe(
         "few_shot": {str(number): _few_shot(data, number, seeds, available) for number in shots},
         "linear_probe": _linear(data),
         "unlabelled": sum(one.unlabelled for one in given),
-        "missing": len(seen.missed),
+        "missed": len(seen.missed),
         "in_both": len(set(given[0].images) & set(given[1].images)),
         "only_in_test": dict(sorted(Counter(name for name in given[1].labels if name not in learnt).items())),
     }

@@ -114,7 +114,7 @@ def scenes(
     captions = [body(record.caption) for record in records]
     return {
         "scenes": len(records),
-        "missing": len(seen.missed),
+        "missed": len(seen.missed),
         "pairs": {
             style: {kind: _figure(pairs, choice, style, kind, measures) for kind in KINDS if _any(pairs, style, kind)}
             for style in styles
