@@ -22,6 +22,7 @@ from clip_event.model import ClipEvent
 from clip_event.pictures import PictureError, load, place
 from clip_event.stream import stream
 from clip_event.validation import ranks
+from clip_event.zeroshot import classifier
 from templates.confusable import Confusable
 from templates.corpus import Corpus
 from templates.events import CaptionEvents, read_events
@@ -228,9 +229,8 @@ def _retrieval(model: ClipEvent, parts: Sequence[tuple[Tensor, list[str]]], gall
 
 
 def _type(model: ClipEvent, records: Sequence[CaptionEvents], image: Tensor) -> Json:
-    """The type among those shown whose gerund is nearest."""
+    """The type among those shown that the zero-shot classifier finds nearest."""
     types = [record.events[0].type for record in records]
-    shown, ontology = sorted(set(types)), load_ontology()
-    said = model.encode_texts([f"A photo of {ontology[name].gerund}." for name in shown])
-    hits = ((image @ said.T).argmax(1) == torch.tensor([shown.index(name) for name in types])).numpy()
-    return {"accuracy": 100 * float(hits.mean()), "interval": interval(hits), "types": len(shown)}
+    ask = classifier(model, load_ontology()).only(sorted(set(types)))
+    hits = ((image @ ask.weight.T).argmax(1) == torch.tensor([ask.types.index(name) for name in types])).numpy()
+    return {"accuracy": 100 * float(hits.mean()), "interval": interval(hits), "types": len(ask.types)}
