@@ -57,6 +57,9 @@ def evaluate_m2e2(
         Path | None, typer.Option("--write-sentences", help="Write the sentences as captions for `extract`, and end.")
     ] = None,
     model: Model = "mini",
+    fillers: Annotated[
+        str, typer.Option(help="Who may play roles where a model is asked: none, or typical for everyday fillers.")
+    ] = "none",
     ontology: Annotated[str, typer.Option("--ontology", help="Its types and aliases; a name or a file.")] = "news",
     device: Device = "auto",
     batch_size: BatchSize = 64,
@@ -65,7 +68,7 @@ def evaluate_m2e2(
 ) -> None:
     """Score events and arguments of M2E2's photographs and sentences, by both conventions on inputs without an event.
 
-    A model that is asked here says types only; arguments and boxes are scored from --predictions.
+    A model that is asked here says no boxes, and who plays which role with --fillers typical only.
 
     Example: `clip-event evaluate m2e2 m2e2_annotations --predictions classified.jsonl --text events.jsonl`
     """
@@ -86,6 +89,7 @@ def evaluate_m2e2(
                 images=images,
                 text=text,
                 ontology=ontology,
+                fillers=None if fillers == "none" else fillers,
                 batch_size=batch_size,
                 workers=workers,
                 progress=progress,

@@ -13,12 +13,12 @@ from typing import Any
 
 from clip_event.tokens import count
 from clip_event.written import written
-from extraction.records import Bad, InputError, read_rows
+from extraction.records import Bad, InputError, read_rows, with_events
 from templates.blind import Blind
 from templates.confusable import Confusable
 from templates.confusions import read_confusion
 from templates.corpus import Corpus
-from templates.events import CaptionEvents, RecordError, parse_record
+from templates.events import CaptionEvents
 from templates.formats import read_ontology
 from templates.ontology import Ontology
 from templates.pairs import Wanted, described, told_apart
@@ -131,18 +131,7 @@ def _rows(
 
 def _records(path: Path, ontology: Ontology | None) -> Iterator[CaptionEvents | Bad]:
     """Checked records in the order of the file; the others as `Bad`."""
-    for line, row in read_rows(path):
-        if isinstance(row, Bad):
-            yield row
-            continue
-        try:
-            record = parse_record(row, f"line {line}")
-            if ontology is not None:
-                record.check(ontology)
-        except RecordError as error:
-            yield Bad(line, str(error).removeprefix(f"line {line}: "), row.get("id"))
-        else:
-            yield record
+    return (with_events(line, row, ontology) for line, row in read_rows(path))
 
 
 def _texts(path: str | Path) -> dict[tuple[str, str], str]:

@@ -226,7 +226,7 @@ def probe(result: dict[str, Any]) -> None:
         console.print(f"only in the test file, where no probe can tell them (counted wrong): {said}", soft_wrap=True)
     for key, said in (
         ("unlabelled", "records show no event and are left out"),
-        ("missing", "photographs cannot be read and are left out"),
+        ("missed", "photographs cannot be read and are left out"),
         ("in_both", "photographs are in both files: the figures are too good"),
     ):
         if result[key]:
@@ -235,8 +235,8 @@ def probe(result: dict[str, Any]) -> None:
 
 def scenes(result: dict[str, Any]) -> None:
     """True against false descriptions of scenes, retrieval, types; accuracy by type of event."""
-    console, missing = Console(highlight=False), result["missing"]
-    title = f"{result['scenes']:,} scenes" + (f", {missing} without a picture" if missing else "")
+    console, missed = Console(highlight=False), result["missed"]
+    title = f"{result['scenes']:,} scenes" + (f", {missed} without a picture" if missed else "")
     table = _numbers_table("true against false", "accuracy", "95 %", "mirrored", "no instrument", "blind", title=title)
     for style, kinds in result["pairs"].items():
         for kind, found in kinds.items():

@@ -1,10 +1,8 @@
 """The photographs that a command is given: files, folders walked as they come, and files of records."""
 
-import gzip
 import heapq
 import os
 import sys
-import zlib
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from clip_event.pictures import FORMATS, PictureError, place
-from extraction.records import Bad, InputError, half_a_pair, jsonl_rows
+from extraction.records import Bad, InputError, half_a_pair, jsonl_rows, unpacked
 
 
 class Record(dict[str, Any]):
@@ -134,11 +132,8 @@ def _printable(path: str) -> str:
 
 
 def _file(path: Path, root: Path) -> Iterator[Found]:
-    try:
-        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as lines:
-            yield from _records(lines, str(path), root)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: broken gzip file: {error}") from None
+    with unpacked(path) as lines:
+        yield from _records(lines, str(path), root)
 
 
 def _records(lines: Any, name: str, root: Path) -> Iterator[Found]:

@@ -7,9 +7,7 @@ dataset        a Hugging Face data set on disk, or Parquet with the pictures ins
 shards         WebDataset tar files
 """
 
-import gzip
 import json
-import zlib
 from collections.abc import Hashable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -18,8 +16,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from clip_event.lines import Group
-from extraction.records import Bad, Checker, InputError, jsonl_rows
-from templates.events import RecordError, parse_record
+from extraction.records import Bad, Checker, InputError, jsonl_rows, unpacked, with_events
 from templates.ontology import Ontology
 
 KINDS = ("captions", "events", "descriptions", "dataset", "shards")
@@ -85,11 +82,8 @@ def _of_parquet(path: Path) -> str:
 
 
 def _of_lines(path: Path) -> str:
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            first = list(islice(jsonl_rows(stream), LOOKED_AT))
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: broken gzip file: {error}") from None
+    with unpacked(path) as stream:
+        first = list(islice(jsonl_rows(stream), LOOKED_AT))
     if not first:
         raise InputError(f"{path}: is empty, expected one record a line")
     found: dict[str, int] = {}
@@ -109,16 +103,8 @@ def of_events(ontology: Ontology | None) -> Group:
     check = Checker()
 
     def group(line: int, row: Any) -> Hashable | Bad | None:
-        found = check(line, row)
-        if isinstance(found, Bad):
-            return found
-        try:
-            record = parse_record(found, "record")
-            if ontology is not None:
-                record.check(ontology)
-        except RecordError as error:
-            return Bad(line, str(error).removeprefix("record: "), found.get("id"))
-        return None
+        found = with_events(line, check(line, row), ontology)
+        return found if isinstance(found, Bad) else None
 
     return group
 

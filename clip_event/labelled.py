@@ -1,7 +1,6 @@
 """Photographs whose event is known: `events.jsonl` with images, gold or as `extract` reads it from captions."""
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,12 +8,12 @@ import torch
 from torch import Tensor
 
 from clip_event.evaluation.photographs import photographs
+from clip_event.folders import find_pictures
 from clip_event.model import ClipEvent
-from extraction.records import Bad, InputError, jsonl_rows, read_rows
-from templates.events import CaptionEvents, Event, RecordError, parse_record
+from clip_event.pictures import PictureError
+from extraction.records import Bad, InputError, read_rows, with_events
+from templates.events import CaptionEvents, Event
 from templates.ontology import Ontology
-
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm")
 
 
 @dataclass
@@ -71,15 +70,8 @@ def read_labelled(source: str | Path, ontology: Ontology | None) -> Labelled:
 
 
 def _record(line: int, row: dict[str, object] | Bad, ontology: Ontology | None) -> CaptionEvents | Bad:
-    if isinstance(row, Bad):
-        return row
-    try:
-        record = parse_record(row, f"line {line}")
-        if ontology is not None:
-            record.check(ontology)
-    except RecordError as error:
-        return Bad(line, str(error).removeprefix(f"line {line}: "), row.get("id"))
-    return record if record.image else Bad(line, "has no image, expected a path", record.id)
+    record = with_events(line, row, ontology)
+    return record if isinstance(record, Bad) or record.image else Bad(line, "has no image, expected a path", record.id)
 
 
 def images_without_event(source: str | Path) -> tuple[list[str], Path]:
@@ -92,25 +84,15 @@ def images_without_event(source: str | Path) -> tuple[list[str], Path]:
         InputError: there is no such place, no picture in it, or a line without `image`.
     """
     path = Path(source)
-    if path.is_dir():
-        names = sorted(str(p.relative_to(path)) for p in path.rglob("*") if p.suffix.lower() in ENDINGS)
-        root = path
-    elif path.is_file():
-        names, root = list(_named(path)), path.parent
-    else:
-        raise InputError(f"{path}: no such file or folder")
+    root = path if path.is_dir() else path.parent
+    names = []
+    for _, found in find_pictures([path]):
+        if isinstance(found, PictureError):
+            raise InputError(str(found))
+        names.append(str(found.resolve().relative_to(root.resolve())))
     if not names:
         raise InputError(f"{path}: names no picture")
     return names, root
-
-
-def _named(path: Path) -> Iterator[str]:
-    with path.open("rb") as stream:
-        for line, row in jsonl_rows(stream):
-            if not isinstance(row, dict) or not isinstance(row.get("image"), str):
-                found = row.reason if isinstance(row, Bad) else json.dumps(row, ensure_ascii=False)[:80]
-                raise InputError(f'{path}: line {line}: found {found}, expected an object with "image"')
-            yield row["image"]
 
 
 def embed(

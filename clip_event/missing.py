@@ -15,6 +15,11 @@ class MissingPictures(ValueError):
     """So many pictures are missing that the image folder is probably wrong."""
 
 
+def too_many(missed: int, asked: int) -> bool:
+    """Whether 5 % or more are missing."""
+    return missed > 0 and missed >= TOO_MANY * asked
+
+
 class Missing:
     """Collects what workers hand back instead of pictures.
 
@@ -45,7 +50,7 @@ class Missing:
         Raises:
             MissingPictures: with the first 20; the whole list is in `path`.
         """
-        if self.count < TOO_MANY * seen or not self.count or not (end or seen >= ENOUGH):
+        if not too_many(self.count, seen) or not (end or seen >= ENOUGH):
             return
         self.write()
         first = list(self._found.items())[:SHOWN]

@@ -4,11 +4,9 @@ All that this takes lies in one folder, whose name says input, ontology and read
 are skipped, and an extraction that was interrupted goes on where it stopped.
 """
 
-import gzip
 import hashlib
 import json
 import shutil
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +16,7 @@ from filelock import FileLock
 from clip_event import __version__
 from clip_event.kinds import of_descriptions, of_events
 from clip_event.lines import EVERY, Json, index
-from extraction.records import Bad, Checker, InputError, spread
+from extraction.records import Bad, Checker, spread, unpacked
 from templates.formats import read_ontology
 from templates.whole import whole
 
@@ -131,11 +129,8 @@ def _gathered(found: Found, folder: Path, reading: Reading) -> tuple[Path, bool,
 
 def _unpacked(path: Path, plain: Path) -> Path:
     partial = plain.with_name(plain.name + ".partial")
-    try:
-        with gzip.open(path) as source, partial.open("wb") as out:
-            shutil.copyfileobj(source, out)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: broken gzip file: {error}") from None
+    with unpacked(path) as source, partial.open("wb") as out:
+        shutil.copyfileobj(source, out)
     return partial.replace(plain)
 
 

@@ -8,13 +8,13 @@ import re
 from collections.abc import Sequence
 
 from templates.describe import describe
-from templates.ontology import EventTemplate, Ontology
+from templates.ontology import ENTITY_KINDS, EventTemplate, Ontology
 from templates.sentences import slots_of
 from templates.statement import open_template
 from templates.supposed import supposed
 from templates.told import noun
 
-VERSION = 1  # another one makes stored embeddings old; raise it when a prompt changes
+VERSION = 2  # another one makes stored embeddings old; raise it when a prompt changes
 GROUP = re.compile(r"\[[^\[\]]*\]")
 
 FORMS = {
@@ -62,6 +62,9 @@ TYPICAL = {
 }
 """Kind of entity to a filler that says no more than the kind."""
 
+OF_LABEL = {"Agent": "person", "Recipient": "person", "Place": "place"}
+"""Who mostly fills a role that may be filled by any kind."""
+
 
 def prompts(types: Ontology | Sequence[str], styles: Sequence[str] = tuple(FORMS)) -> dict[str, tuple[str, ...]]:
     """Prompts of each type, in the order given.
@@ -99,12 +102,17 @@ def _sentences(template: EventTemplate, ontology: Ontology | None) -> list[str]:
     made = []
     for sentence in template.sentences:
         needed = dict.fromkeys(slots_of(GROUP.sub("", sentence)))
-        fillers = [(name, _typical(name, template)) for name in needed]
-        if fillers and (said := describe(supposed(template.name, fillers, ontology), "sentence")):
+        kinds = [_kind(name, template) for name in needed]
+        words = ["people" if template.mutual and kind == "person" else TYPICAL[kind] for kind in kinds]
+        statement = supposed(template.name, list(zip(needed, words, strict=True)), ontology, kinds)
+        if needed and (said := describe(statement, "sentence")):
             made.append(said.text)
     return made
 
 
-def _typical(name: str, template: EventTemplate) -> str:
-    kinds = template.roles[name].kinds or ("person" if name in ("Agent", "Recipient") else "abstract",)
-    return "people" if template.mutual and kinds[0] == "person" else TYPICAL[kinds[0]]
+def _kind(name: str, template: EventTemplate) -> str:
+    role = template.roles[name]
+    if 0 < len(role.kinds) < len(ENTITY_KINDS):
+        return role.kinds[0]
+    # the open ontology and imSitu say nothing of kinds
+    return next((kind for label, kind in OF_LABEL.items() if label in (name, *role.labels)), "abstract")

@@ -277,10 +277,9 @@ def _result(
     shares = logits.double().softmax(0)
     for assignment, share in zip(assignments, shares.tolist(), strict=True):
         for role, who in casting.fillers(assignment).items():
-            for candidate in who:
-                by_role[role][candidate.text] += share
-            if not who:
-                by_role[role][None] += share
+            texts: list[str | None] = [candidate.text for candidate in who]
+            for text in texts or [None]:
+                by_role[role][text] = min(1.0, by_role[role][text] + share)  # by rounding a sum may pass 1
     best = int(shares.argmax())
     sentence = casting.say(assignments[best], styles[0])[0]
     fillers = casting.fillers(assignments[best])

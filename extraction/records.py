@@ -13,9 +13,13 @@ import math
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from templates.events import CaptionEvents, RecordError, parse_record
+from templates.ontology import Ontology
 
 MOST_CHARACTERS = 10_000
 """A longer caption is refused: it is an article, or a broken file."""
@@ -136,6 +140,19 @@ def read_rows(source: str | Path) -> Iterator[Row]:
             yield line, check(line, one)
 
 
+def with_events(line: int, row: dict[str, Any] | Bad, ontology: Ontology | None) -> CaptionEvents | Bad:
+    """A row of `read_rows` as a record of events, or why it is none; without an ontology types are not looked at."""
+    if isinstance(row, Bad):
+        return row
+    try:
+        record = parse_record(row, "record")
+        if ontology is not None:
+            record.check(ontology)
+    except RecordError as error:
+        return Bad(line, str(error).removeprefix("record: "), row.get("id"))
+    return record
+
+
 def _raw(source: str) -> Iterator[tuple[int, Any]]:
     if source == "-":
         yield from jsonl_rows(sys.stdin.buffer)
@@ -154,13 +171,20 @@ def _raw(source: str) -> Iterator[tuple[int, Any]]:
     if ending == ".parquet":
         yield from _parquet(path)
         return
+    with unpacked(path) as stream:
+        yield from (
+            _csv(stream, path, "\t" if ending == ".tsv" else ",") if ending in (".csv", ".tsv") else jsonl_rows(stream)
+        )
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Any]:
+    """Open a file, `.gz` or plain. Raises `InputError`, also while it is read, where it is missing or broken."""
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            yield from (
-                _csv(stream, path, "\t" if ending == ".tsv" else ",")
-                if ending in (".csv", ".tsv")
-                else jsonl_rows(stream)
-            )
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as stream:
+            yield stream
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"{path}: broken gzip file: {error}") from None
 

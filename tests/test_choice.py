@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from clip_event.cli import app
 from clip_event.evaluation.choice import Choice, read_choices, score, worth
 from clip_event.evaluation.choice_readers import read_vcr, read_visualcomet
-from clip_event.evaluation.files import FormError
+from extraction.records import InputError
 
 VCR = {
     "movie": "m",
@@ -88,7 +88,7 @@ def test_vcr(tmp_path):
 )
 def test_broken_vcr_says_where_and_what(tmp_path, change, message):
     (tmp_path / "val.jsonl").write_text(json.dumps(VCR | change))
-    with pytest.raises(FormError, match=message):
+    with pytest.raises(InputError, match=message):
         read_vcr(tmp_path / "val.jsonl")
 
 
@@ -107,7 +107,7 @@ def test_visualcomet(tmp_path):
     assert read_visualcomet(tmp_path / "val.json", seed=3) == [intent, before, after]
     assert read_visualcomet(tmp_path / "val.json", seed=4) != [intent, before, after]
     (tmp_path / "test.json").write_text(json.dumps([{"img_fn": "a.jpg", "event": "1 sits"}]))
-    with pytest.raises(FormError, match="no record has intent, before or after"):
+    with pytest.raises(InputError, match="no record has intent, before or after"):
         read_visualcomet(tmp_path / "test.json")
 
 
@@ -122,7 +122,7 @@ def test_visualcomet(tmp_path):
 )
 def test_broken_questions_say_where_and_what(tmp_path, line, message):
     (tmp_path / "q.jsonl").write_text(line)
-    with pytest.raises(FormError, match=message):
+    with pytest.raises(InputError, match=message):
         read_choices(tmp_path / "q.jsonl")
 
 

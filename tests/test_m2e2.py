@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 from clip_event.cli import app
 from clip_event.evaluation.boxes import overlap
 from clip_event.evaluation.counts import count
-from clip_event.evaluation.files import FormError
 from clip_event.evaluation.m2e2 import evaluate, evaluate_images, evaluate_text, write_sentences
 from clip_event.evaluation.predictions import Prediction, read_predictions
+from extraction.records import InputError
 from templates.ontology import load_ontology
 
 NEWS = load_ontology()
@@ -220,7 +220,7 @@ def test_overlap_by_hand():
 )
 def test_broken_gold_says_where_and_what(folder, name, content, message):
     (folder / name).write_text(content)
-    with pytest.raises(FormError, match=message):
+    with pytest.raises(InputError, match=message):
         evaluate_images(folder, [], NEWS) if "image" in name else evaluate_text(folder, folder / "none", NEWS)
 
 
@@ -238,7 +238,7 @@ def test_broken_gold_says_where_and_what(folder, name, content, message):
 )
 def test_broken_predictions_say_line_and_field(tmp_path, line, message):
     (tmp_path / "p.jsonl").write_text(line)
-    with pytest.raises(FormError, match=message):
+    with pytest.raises(InputError, match=message):
         read_predictions(tmp_path / "p.jsonl")
 
 
@@ -266,25 +266,61 @@ def test_command_prints_both_conventions_and_one_object(folder):
     assert "nothing to score" in nothing.output
 
 
-def test_a_model_says_types_of_every_photograph_and_counts_a_broken_one_as_none(folder):
-    from PIL import Image
-
-    from clip_event.evaluation.event_types import predict_types, type_probabilities
+@pytest.fixture(scope="module")
+def mini():
     from clip_event.model import ClipEvent
 
-    model = ClipEvent.load("mini", device="cpu")
+    return ClipEvent.load("mini", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """21 drawn scenes as photographs, of which one is broken."""
+    from clip_event.scenes import draw, plan
+
+    folder = tmp_path_factory.mktemp("scenes")
+    for number in range(21):
+        draw(plan(number, seed=1, split="dev"))[0].save(folder / f"{number}.png")
+    (folder / "4.png").write_bytes(b"")
+    return folder
+
+
+OWN = ["Conflict:Attack", "Contact:Meet", "Justice:Arrest-Jail", "Movement:Transport"]
+
+
+def test_a_model_says_the_type_whose_prompts_are_nearest_and_of_a_broken_photograph_none(mini, seen):
+    from clip_event.calibration import calibration_for
+    from clip_event.evaluation.m2e2_model import predict
+    from clip_event.prompts import BACKGROUND, prompts
+
     names = [f"{number}.png" for number in range(21)]
-    for number, name in enumerate(names):
-        Image.new("RGB", (64, 64), (12 * number, 90, 200)).save(folder / name)
-    (folder / names[4]).write_bytes(b"")
-    own = ["Conflict:Attack", "Contact:Meet", "Life:Die"]
-    said = {prediction.image: prediction for prediction in predict_types(model, names, folder, NEWS, own)}
+    said = {prediction.image: prediction.events for prediction in predict(mini, names, seen, NEWS, OWN)}
     assert set(said) == set(names)
-    assert said[names[4]].events == ()
-    image = model.encode_images([folder / names[0]])
-    *each, nothing = type_probabilities(model, image, NEWS, own)[0].tolist()
-    assert sum(each) + nothing == pytest.approx(1)
-    expected = sorted(((p, name) for p, name in zip(each, own, strict=True) if p > nothing), reverse=True)
-    assert [(event.probability, event.type) for event in said[names[0]].events] == [
-        (pytest.approx(p, abs=1e-5), name) for p, name in expected
-    ]
+    assert said.pop("4.png") == ()
+    asked = prompts(NEWS)
+    told = [mini.encode_texts(asked[name]).double().mean(0) for name in OWN]
+    fitted, background = calibration_for(mini), mini.encode_texts(BACKGROUND).double()
+    for name, events in said.items():
+        image = mini.encode_images([seen / name])[0].double()
+        cosines = [float(image @ text / text.norm()) for text in told]
+        none = float((mini.scale * background @ image).exp().mean().log()) / mini.scale + fitted.threshold
+        best = max(zip(cosines, OWN, strict=True))
+        assert [event.type for event in events] == ([best[1]] if best[0] > none else [])
+    assert sum(map(len, said.values())) > 5
+
+
+def test_a_model_says_arguments_where_there_are_fillers(mini, seen, folder):
+    from clip_event.evaluation.m2e2_model import predict
+    from clip_event.fillers import typical_fillers
+
+    names = [f"{number}.png" for number in (0, 1, 2, 3, 5, 6)]
+    said = [event for one in predict(mini, names, seen, NEWS, OWN, fillers="typical") for event in one.events]
+    assert said
+    for event in said:
+        able = {(role, one.text) for one in typical_fillers(NEWS[event.type]) for role in one.roles}
+        assert {(argument.role, argument.text) for argument in event.arguments} <= able
+    assert any(event.arguments for event in said)
+    none = [event for one in predict(mini, names, seen, NEWS, OWN) for event in one.events]
+    assert [(event.type, event.arguments) for event in none] == [(event.type, ()) for event in said]
+    with pytest.raises(ValueError, match="found 'usual', expected 'typical'"):
+        evaluate(folder, model=mini, images=seen, fillers="usual")

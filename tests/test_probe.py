@@ -6,14 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from asked import asked
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from typer.testing import CliRunner
 
 from clip_event.cli import app
-from clip_event.evaluation.labels import labelled
+from clip_event.evaluation.labels import read_labels
 from clip_event.evaluation.probe import Data, drawn, few, figures, linear, probe, sweep
+from clip_event.prompts import prompts
+from templates.ontology import load_ontology
 
 
 @pytest.mark.parametrize("peak", [-6, -5.875, -3.125, 0, 0.375, 2, 4.5, 6])
@@ -125,24 +128,24 @@ def shown(image: str, salient: str | None = "e1") -> dict[str, object]:
 
 def test_a_label_goes_before_the_salient_event(tmp_path: Path) -> None:
     rows = [shown("a.jpg"), shown("b.jpg") | {"label": "war"}, shown("c.jpg", None), {"image": "d.jpg", "label": None}]
-    found = labelled(write(tmp_path / "a.jsonl", *rows))
+    found = read_labels(write(tmp_path / "a.jsonl", *rows))
     assert (found.images, found.labels, found.unlabelled) == (["a.jpg", "b.jpg"], ["Conflict:Attack", "war"], 2)
 
 
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ([1], "object with an image"),
-        ({"label": "a"}, "object with an image"),
+        ([1], "found .1., expected an object"),
+        ({"label": "a"}, "image: is missing; the keys are label"),
         ({"image": "a.jpg"}, "expected a label"),
-        ({"image": "a.jpg", "label": 3}, "label is 3"),
+        ({"image": "a.jpg", "label": 3}, "label: found 3, expected a valid string"),
         (shown("a.jpg", "e7"), "salient is 'e7'"),
     ],
 )
 def test_a_record_that_cannot_be_used_is_named(tmp_path: Path, row: object, said: str) -> None:
     path = write(tmp_path / "a.jsonl", shown("a.jpg"), row)
     with pytest.raises(ValueError, match=rf"a.jsonl:2: .*{said}"):
-        labelled(path)
+        read_labels(path)
 
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
@@ -175,7 +178,24 @@ def test_colours_are_learnt_from_files(files: dict[str, Path]) -> None:
     image = model.encode_images([files["images"] / f"{name}{n}.png" for name in sorted(COLOURS) for n in (5, 6, 7)])
     expected = ((image @ texts.T).argmax(1).numpy() == np.repeat(range(3), 3)).mean()
     assert found["zero_shot"]["accuracy"] == pytest.approx(100 * expected)
-    assert (found["unlabelled"], found["missing"], found["in_both"], found["only_in_test"]) == (0, 0, 0, {})
+    assert (found["unlabelled"], found["missed"], found["in_both"], found["only_in_test"]) == (0, 0, 0, {})
+
+
+def test_event_types_are_asked_as_classify_asks_them(files: dict[str, Path], tmp_path: Path) -> None:
+    """Two classes are types of the ontology, one by an alias, and one is a label of the user's."""
+    of = {"red": "Conflict:Attack", "green": "Contact.Meet", "blue": "blue"}
+    sides = {}
+    for side in ("train", "test"):
+        rows = map(json.loads, files[side].read_text().splitlines())
+        sides[side] = write(tmp_path / f"types-{side}.jsonl", *(row | {"label": of[row["label"]]} for row in rows))
+    model = asked()
+    told = prompts(load_ontology())
+    texts = [told["Conflict:Attack"], told["Contact:Meet"], ["A photo of blue."]]
+    means = torch.stack([model.encode_texts(each).mean(0) for each in texts])
+    image = model.encode_images([files["images"] / f"{name}{n}.png" for name in of for n in (5, 6, 7)])
+    right = (image @ (means / means.norm(dim=1, keepdim=True)).T).argmax(1).numpy() == np.repeat(range(3), 3)
+    found = probe(model, sides["train"], sides["test"], files["images"], shots=(), seeds=1)
+    assert found["zero_shot"]["accuracy"] == pytest.approx(100 * right.mean())
 
 
 def test_what_does_not_add_up_is_said(files: dict[str, Path], tmp_path: Path) -> None:

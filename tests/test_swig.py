@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from clip_event.cli import app
-from clip_event.evaluation.files import FormError
-from clip_event.evaluation.swig import evaluate, of_verb_means, read_gold
+from clip_event.evaluation.swig import evaluate, read_gold, verb_means
+from extraction.records import InputError
 
 SPACE = {
     "verbs": {
@@ -126,15 +126,19 @@ def test_an_image_without_the_gold_verb_has_no_role_right_not_even_an_empty_one(
     assert set(accuracy(result["gold_verb"]).values()) == {0}
 
 
-def test_verb_means_are_those_of_a_loop_for_every_resample():
+def test_verb_means_and_their_intervals_are_those_of_a_loop():
     rng = np.random.default_rng(1)
-    right, verb = rng.integers(0, 3, (4, 30)), rng.integers(0, 6, (4, 30))
-    total = right + rng.integers(1, 3, (4, 30))
-    expected = []
-    for r, t, v in zip(right, total, verb, strict=True):
-        expected.append(100 * np.mean([r[v == one].sum() / t[v == one].sum() for one in np.unique(v)]))
-    assert of_verb_means(right, total, verb) == pytest.approx(expected)
-    assert of_verb_means(right[0], total[0], verb[0]) == pytest.approx(expected[0])
+    right, verb = rng.integers(0, 3, (60, 2)), rng.integers(0, 6, 60)
+    total = right + rng.integers(1, 3, (60, 2))
+
+    def by_hand(rows):
+        r, t, v = right[rows], total[rows], verb[rows]
+        return 100 * np.mean([r[v == one].sum(0) / t[v == one].sum(0) for one in np.unique(v)], 0)
+
+    means, bounds = verb_means(np.stack([right, total], 2), [f"verb {number}" for number in verb])
+    assert means == pytest.approx(by_hand(np.arange(60)))
+    expected = np.percentile([by_hand(rng.integers(0, 60, 60)) for _ in range(4000)], (2.5, 97.5), axis=0).T
+    np.testing.assert_allclose(bounds, expected, atol=1.5)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +152,7 @@ def test_verb_means_are_those_of_a_loop_for_every_resample():
 )
 def test_broken_gold_says_where_and_what(files, change, message):
     (files / "dev.json").write_text(json.dumps({"drinking_1.jpg": GOLD["drinking_1.jpg"] | change}))
-    with pytest.raises(FormError, match=message):
+    with pytest.raises(InputError, match=message):
         read_gold(files / "dev.json", files / "space.json")
 
 

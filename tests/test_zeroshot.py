@@ -17,6 +17,7 @@ from clip_event.scenes import draw, plan
 from clip_event.text_cache import cached
 from clip_event.zeroshot import Classifier, classifier, ensembles
 from templates import load_ontology
+from templates.formats import read_imsitu
 from templates.ontology import parse_ontology
 
 KITCHEN = parse_ontology(
@@ -159,6 +160,14 @@ def test_prompts_of_the_open_ontology_are_made_of_lemmas():
     assert list(found) == ["carry", "dress up"]
     assert {"a photo of people carrying.", "A person carries something."} <= set(found["carry"])
     assert "a photo of dressing up." in found["dress up"]
+
+
+def test_prompts_of_roles_that_anything_may_fill_go_by_their_labels(tmp_path):
+    """imSitu says nothing of kinds; a first draft had persons drink a person."""
+    roles = {"agent": {"def": "x"}, "liquid": {"def": "x"}}
+    verb = {"abstract": "the AGENT drinks a LIQUID", "order": ["agent", "liquid"], "roles": roles}
+    (tmp_path / "space.json").write_text(json.dumps({"verbs": {"drinking": verb}}))
+    assert "A person drinks something." in prompts(read_imsitu(tmp_path / "space.json"))["drinking"]
 
 
 def test_every_prompt_of_the_news_ontology_is_whole():

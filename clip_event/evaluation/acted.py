@@ -40,7 +40,7 @@ def casts(model: ClipEvent, records: Sequence[CaptionEvents], image: Tensor) -> 
             candidates = [one for one in candidates_of(record) if wanted is None or one.kind in wanted]
             (cast,) = assign(model, seen[None], record.events[0].type, candidates, ontology, texts=texts)
             exact.append(_exact(record, cast, candidates))
-        found[name] = {"accuracy": 100 * float(np.mean(exact)), "interval": interval([np.array(exact)])}
+        found[name] = {"accuracy": 100 * float(np.mean(exact)), "interval": interval(np.array(exact))}
     return found
 
 
@@ -82,4 +82,4 @@ def _inside(box: Sequence[float], gold: Sequence[Sequence[float]]) -> bool:
 
 
 def _rate(found: Sequence[bool]) -> Mapping[str, Any]:
-    return {"accuracy": 100 * float(np.mean(found)), "interval": interval([np.array(found)]), "boxes": len(found)}
+    return {"accuracy": 100 * float(np.mean(found)), "interval": interval(np.array(found)), "boxes": len(found)}

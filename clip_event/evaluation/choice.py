@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from clip_event.evaluation.files import FormError, read_jsonl
-from clip_event.evaluation.intervals import interval
+from clip_event.evaluation.files import read_jsonl
+from clip_event.evaluation.intervals import intervals, shares
+from extraction.records import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,7 +57,7 @@ class Choice(BaseModel):
 
 
 def read_choices(path: str | Path) -> list[Choice]:
-    """A file of the plain form. Raises `FormError`."""
+    """A file of the plain form. Raises `InputError`."""
     return [choice for _, choice in read_jsonl(path, TypeAdapter(Choice))]
 
 
@@ -87,7 +88,7 @@ def evaluate(
         see `score`, with how many questions are left out because their photograph cannot be read as `missed`.
 
     Raises:
-        FormError: the file is not in its form, or holds no question.
+        InputError: the file is not in its form, or holds no question.
         MissingPictures: see `photographs`.
         ValueError: there is no such form.
     """
@@ -102,7 +103,7 @@ def evaluate(
     if form not in readers:
         raise ValueError(f"no form {form!r}: it is one of {', '.join(readers)}")
     if not (choices := readers[form]()):
-        raise FormError(f"{path}: holds no question")
+        raise InputError(f"{path}: holds no question")
     names = list(dict.fromkeys(choice.image for choice in choices))
     if sample is not None and sample < len(names):
         chosen = set(random.Random(seed).sample(names, sample))
@@ -159,16 +160,11 @@ def score(choices: Sequence[Choice], found: Sequence[Sequence[float]]) -> dict[s
 
 
 def _accuracy(values: Sequence[tuple[str, float]]) -> dict[str, Any]:
+    if not values:
+        return {"accuracy": 0.0, "interval": [0.0, 0.0], "questions": 0}
     asked: dict[str, list[float]] = defaultdict(list)
     for image, value in values:
         asked[image].append(value)
-    right, count = (np.array([function(of) for of in asked.values()], dtype=float) for function in (sum, len))
-    if not values:
-        return {"accuracy": 0.0, "interval": [0.0, 0.0], "questions": 0}
-    low_high = interval([right, count], _share)
-    return {"accuracy": float(_share(right, count)), "interval": low_high, "questions": len(values)}
-
-
-def _share(right: np.ndarray, asked: np.ndarray, axis: int = -1) -> np.ndarray:
-    share: np.ndarray = 100 * right.sum(axis) / asked.sum(axis)
-    return share
+    units = np.array([(sum(of), len(of)) for of in asked.values()], float)
+    accuracy = float(shares(units.sum(0, keepdims=True))[0, 0])
+    return {"accuracy": accuracy, "interval": intervals(units, shares)[0], "questions": len(values)}

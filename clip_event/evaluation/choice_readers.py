@@ -8,7 +8,8 @@ from pathlib import Path
 from pydantic import BaseModel, Field, TypeAdapter
 
 from clip_event.evaluation.choice import Choice
-from clip_event.evaluation.files import FormError, read_json, read_jsonl
+from clip_event.evaluation.files import read_json, read_jsonl
+from extraction.records import InputError
 
 LEADS = {
     "intent": "Because the person wanted to",
@@ -52,7 +53,7 @@ def read_vcr(path: str | Path) -> list[Choice]:
     Zellers et al., From Recognition to Cognition: Visual Commonsense Reasoning, CVPR 2019; github.com/rowanz/r2c.
 
     Raises:
-        FormError: a line in another form, such as those of the test file, which has no labels.
+        InputError: a line in another form, such as those of the test file, which has no labels.
     """
     choices = []
     for number, row in read_jsonl(path, TypeAdapter(_Vcr)):
@@ -64,7 +65,7 @@ def read_vcr(path: str | Path) -> list[Choice]:
             ("rationale_label", row.rationale_label, rationales),
         ):
             if not 0 <= label < len(options):
-                raise FormError(f"{where}: {name}: found {label}, expected 0 to {len(options) - 1}")
+                raise InputError(f"{where}: {name}: found {label}, expected 0 to {len(options) - 1}")
         asked = _said(row.question, row.objects, where)
         answered = f"{asked} {answers[row.answer_label]}"
         for kind, question, options, label in (
@@ -86,7 +87,7 @@ def _said(tokens: list[Token], objects: list[str], where: str) -> str:
             words.append(token)
             continue
         if any(not 0 <= place < len(objects) for place in token):
-            raise FormError(f"{where}: found object {token}, expected places in objects, 0 to {len(objects) - 1}")
+            raise InputError(f"{where}: found object {token}, expected places in objects, 0 to {len(objects) - 1}")
         words.append(" and ".join(objects[place] for place in token))
     return LOOSE.sub(r"\1", " ".join(words))
 
@@ -106,7 +107,7 @@ def read_visualcomet(path: str | Path, *, seed: int = 0, candidates: int = CANDI
     github.com/jamespark3922/visual-comet, `scripts/run_rank.py` and `dataloaders/vcg_rank.py`.
 
     Raises:
-        FormError: the file is in another form, or has no inferences, as the test file.
+        InputError: the file is in another form, or has no inferences, as the test file.
     """
     asked: dict[tuple[str, str, str, str], list[int]] = defaultdict(list)
     pool: list[str] = []
@@ -116,7 +117,7 @@ def read_visualcomet(path: str | Path, *, seed: int = 0, candidates: int = CANDI
                 asked[row.img_fn, row.event, row.place, kind].append(len(pool))
                 pool.append(_person(inference))
     if not pool:
-        raise FormError(f"{path}: no record has intent, before or after; the test file has none")
+        raise InputError(f"{path}: no record has intent, before or after; the test file has none")
     rng = random.Random(seed)
     choices = []
     for (image, event, place, kind), right in asked.items():
@@ -125,7 +126,7 @@ def read_visualcomet(path: str | Path, *, seed: int = 0, candidates: int = CANDI
         drawn = rng.sample(range(len(pool)), min(len(pool), wanted + len(own)))
         wrong = [number for number in drawn if number not in own][:wanted]
         if not wrong:
-            raise FormError(f"{path}: {image}: all inferences of the file are of one question; wrong ones are needed")
+            raise InputError(f"{path}: {image}: all inferences of the file are of one question; wrong ones are needed")
         choices.append(
             Choice(
                 image=image,

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from clip_event.evaluation.intervals import interval, of_f1
+from clip_event.evaluation.intervals import intervals
 
 T = TypeVar("T")
 
@@ -35,14 +35,20 @@ def figures(counts: Sequence[Count]) -> dict[str, Any]:
 
     A figure whose denominator is 0 is 0.
     """
-    columns = np.array(counts, dtype=float).reshape(-1, 3).T
-    correct, predicted, gold = (int(column.sum()) for column in columns)
+    units = np.array(counts, dtype=float).reshape(-1, 3)
+    correct, predicted, gold = map(int, units.sum(0))
     return {
         "precision": 100 * correct / predicted if predicted else 0.0,
         "recall": 100 * correct / gold if gold else 0.0,
-        "f1": 200 * correct / (predicted + gold) if predicted + gold else 0.0,
-        "interval": interval([*columns], of_f1) if len(counts) else [0.0, 0.0],
+        "f1": float(f1(units.sum(0, keepdims=True))[0, 0]),
+        "interval": intervals(units, f1)[0],
         "correct": correct,
         "predicted": predicted,
         "gold": gold,
     }
+
+
+def f1(sums: np.ndarray) -> np.ndarray:
+    """Per cent, (draws, 1), of sums of `Count`, (draws, 3)."""
+    found: np.ndarray = 200 * sums[:, :1] / np.maximum(sums[:, 1:].sum(1, keepdims=True), 1)
+    return found

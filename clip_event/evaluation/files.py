@@ -1,4 +1,4 @@
-"""A benchmark's files in their authors' form: read whole or line by line, and refused with the place of the fault."""
+"""Files in a given form, `.gz` or plain: read whole or line by line, and refused with the place of the fault."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,46 +6,42 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from extraction.records import InputError, unpacked
+
 T = TypeVar("T")
 SHOWN = 60  # characters of what was found
 
 
-class FormError(ValueError):
-    """A file that is not in its form; the message names the file, the place in it, what was found and expected."""
-
-
 def read_json(path: str | Path, form: TypeAdapter[T]) -> T:
-    """A JSON file of the given form. Raises `FormError`."""
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise FormError(f"{path}: {error.strerror}") from None
-    return _checked(data, form, str(path))
+    """A JSON file of the given form. Raises `InputError`."""
+    with unpacked(Path(path)) as file:
+        return checked(form, file.read(), str(path))
 
 
 def read_jsonl(path: str | Path, form: TypeAdapter[T]) -> Iterator[tuple[int, T]]:
-    """Number, from 1, and content of each line that is not blank. Raises `FormError`."""
-    if not Path(path).is_file():
-        raise FormError(f"{path}: no such file")
-    with Path(path).open("rb") as lines:
+    """Number, from 1, and content of each line that is not blank. Raises `InputError`."""
+    with unpacked(Path(path)) as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
-                yield number, _checked(line, form, f"{path}:{number}")
+                yield number, checked(form, line, f"{path}:{number}")
 
 
-def _checked(data: bytes, form: TypeAdapter[T], where: str) -> T:
+def checked(form: TypeAdapter[T], data: Any, where: str) -> T:
+    """JSON, in bytes or parsed, in its form. Raises `InputError`, which says where, what was found and expected."""
     try:
-        return form.validate_json(data.removeprefix(b"\xef\xbb\xbf"))
+        if isinstance(data, bytes):
+            return form.validate_json(data.removeprefix(b"\xef\xbb\xbf"))
+        return form.validate_python(data)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
     place = "".join(f"{key}: " for key in [".".join(map(str, problem["loc"]))] if key)
     if problem["type"] == "missing":
-        raise FormError(f"{where}: {place}is missing; the keys are {_keys(problem['input'])}")
+        raise InputError(f"{where}: {place}is missing; the keys are {_keys(problem['input'])}")
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] in ("json_invalid", "value_error"):
-        raise FormError(f"{where}: {place}{message}")
+        raise InputError(f"{where}: {place}{message}")
     wanted = message.removeprefix("Input should be ")
-    raise FormError(f"{where}: {place}found {_short(problem['input'])}, expected {wanted[:1].lower()}{wanted[1:]}")
+    raise InputError(f"{where}: {place}found {_short(problem['input'])}, expected {wanted[:1].lower()}{wanted[1:]}")
 
 
 def _keys(found: Any) -> str:

@@ -1,15 +1,18 @@
-"""Photographs with one class each: the event that they show, or a label of the user's."""
+"""Photographs with one class each: the event that they show, or a label of the user's.
 
-import gzip
+`clip_event.labelled` reads events themselves, from records with captions, and goes on over bad ones.
+"""
+
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from extraction.records import Bad, jsonl_rows
+from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
+
+from clip_event.evaluation.files import read_jsonl
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Labels:
     """Photographs with one class each.
 
     Attributes:
@@ -22,47 +25,46 @@ class Labelled:
     unlabelled: int
 
 
-def labelled(path: str | Path) -> Labelled:
+class _Event(BaseModel):
+    id: str
+    type: str
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    image: str
+    label: str | None = None
+    events: list[_Event] | None = None
+    salient: str | None = None
+
+    @property
+    def shown(self) -> str | None:
+        """Its class; None where no event is shown."""
+        if "label" in self.model_fields_set:
+            return self.label
+        return next((event.type for event in self.events or () if event.id == self.salient), None)
+
+    @model_validator(mode="after")
+    def _has_a_class(self) -> "_Record":
+        if "label" not in self.model_fields_set:
+            if self.events is None:
+                raise ValueError("expected a label, or events and salient as extract writes them")
+            if self.salient is not None and self.shown is None:
+                ids = [event.id for event in self.events]
+                raise ValueError(f"salient is {self.salient!r}, expected one of the events {ids}")
+        return self
+
+
+def read_labels(path: str | Path) -> Labels:
     """The `image` of each record with its `label`, or else the type of its salient event.
 
     Args:
         path: JSONL, also .gz.
 
     Raises:
-        ValueError: a line that is no record, has no image, or neither a label nor events.
-        FileNotFoundError: no such file.
+        InputError: no such file, or a line that is no record, has no image, or neither a label nor events.
     """
-    images, labels, unlabelled = [], [], 0
-    path = Path(path)
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
-        for number, row in jsonl_rows(lines):
-            try:
-                label = _label(row)
-            except ValueError as error:
-                raise ValueError(f"{path}:{number}: {error}") from None
-            if label is None:
-                unlabelled += 1
-            else:
-                images.append(row["image"])
-                labels.append(label)
-    return Labelled(images, labels, unlabelled)
-
-
-def _label(row: Any) -> str | None:
-    """None where no event is shown."""
-    if isinstance(row, Bad):
-        raise ValueError(row.reason)
-    if not isinstance(row, dict) or not isinstance(row.get("image"), str):
-        raise ValueError("expected an object with an image, its path")
-    if "label" in row:
-        if not isinstance(label := row["label"], str | None):
-            raise ValueError(f"label is {label!r}, expected a string or null")
-        return label
-    if not isinstance(events := row.get("events"), list):
-        raise ValueError("expected a label, or events and salient as extract writes them")
-    types = {event.get("id"): event.get("type") for event in events if isinstance(event, dict)}
-    if (salient := row.get("salient")) is None:
-        return None
-    if not isinstance(found := types.get(salient), str):
-        raise ValueError(f"salient is {salient!r}, expected one of the events {list(types)}")
-    return found
+    rows = [(row.image, row.shown) for _, row in read_jsonl(path, TypeAdapter(_Record))]
+    known = [(image, label) for image, label in rows if label is not None]
+    return Labels([image for image, _ in known], [label for _, label in known], len(rows) - len(known))

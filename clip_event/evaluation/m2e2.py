@@ -57,6 +57,7 @@ def evaluate(
     images: str | Path | None = None,
     text: str | Path | None = None,
     ontology: str | Path = "news",
+    fillers: str | None = None,
     batch_size: int = 64,
     workers: int = 2,
     progress: Callable[[int], None] | None = None,
@@ -68,6 +69,7 @@ def evaluate(
         predictions: of images, see `evaluation.predictions`; or else
         model, images: a model to ask for the eight types, and the folder with the photographs.
         text: the events.jsonl of the sentences.
+        fillers: who may play roles where a model is asked: `typical`, see `m2e2_model.predict`; None asks for no roles.
 
     Raises:
         ValueError: there is nothing to score, or a file is not as expected.
@@ -77,13 +79,11 @@ def evaluate(
     if predictions is not None:
         result["image"] = evaluate_images(folder, read_predictions(predictions), found)
     elif model is not None and images is not None:
-        from clip_event.evaluation.event_types import predict_types
+        from clip_event.evaluation.m2e2_model import predict
 
         names = sorted(path.name for path in Path(images).glob("*") if path.suffix.lower() in SUFFIXES)
-        own = Names(found).own()
-        said = predict_types(
-            model, names, images, found, own, batch_size=batch_size, workers=workers, progress=progress
-        )
+        own, options = Names(found).own(), {"batch_size": batch_size, "workers": workers}
+        said = predict(model, names, images, found, own, fillers=fillers, progress=progress, **options)
         result["image"] = evaluate_images(folder, said, found)
     if text is not None:
         result["text"] = evaluate_text(folder, text, found)
@@ -104,7 +104,7 @@ def evaluate_images(folder: str | Path, predictions: Sequence[Prediction], ontol
         see `score_images`.
 
     Raises:
-        FormError: see `read_images`.
+        InputError: see `read_images`.
         ValueError: an image with a gold event has no prediction.
     """
     names = Names(ontology)
@@ -173,7 +173,7 @@ def evaluate_text(folder: str | Path, events: str | Path, ontology: Ontology) ->
         see `score_sentences`.
 
     Raises:
-        FormError, RecordError: a file in another form.
+        InputError, RecordError: a file in another form.
         ValueError: a sentence without a record, or a caption that is not the sentence.
     """
     names = Names(ontology)

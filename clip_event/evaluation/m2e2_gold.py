@@ -18,7 +18,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, TypeAdapter
 
 from clip_event.evaluation.boxes import Box
-from clip_event.evaluation.files import FormError, read_json
+from clip_event.evaluation.files import read_json
+from extraction.records import InputError
 from templates.ontology import Ontology
 
 IMAGE_FILES = ("image_only_event.json", "image_multimedia_event.json")
@@ -128,7 +129,7 @@ def read_images(folder: str | Path, names: Names) -> dict[str, Situation]:
     """Images with an event, by name without suffix.
 
     Raises:
-        FormError: a file is missing or in another form, or a type is none of the eight.
+        InputError: a file is missing or in another form, or a type is none of the eight.
     """
     found = {}
     for path in (Path(folder) / name for name in IMAGE_FILES):
@@ -143,7 +144,7 @@ def read_sentences(folder: str | Path, names: Names) -> dict[str, Sentence]:
     """All sentences of the text files by `sentence_id`; one that stands in both has the events of both.
 
     Raises:
-        FormError: a file is missing or in another form, a type is none of the eight, or a span leaves its sentence.
+        InputError: a file is missing or in another form, a type is none of the eight, or a span leaves its sentence.
     """
     found: dict[str, Sentence] = {}
     for path in (Path(folder) / name for name in TEXT_FILES):
@@ -152,7 +153,7 @@ def read_sentences(folder: str | Path, names: Names) -> dict[str, Sentence]:
             mentions = [_mention(event, len(record.words), names, where) for event in record.events]
             known = found.get(record.sentence_id)
             if known and known.words != tuple(record.words):
-                raise FormError(f"{where}: its words are others than in {TEXT_FILES[0]}, expected the same")
+                raise InputError(f"{where}: its words are others than in {TEXT_FILES[0]}, expected the same")
             both = dict.fromkeys((*(known.mentions if known else ()), *mentions))
             text = record.sentence or (known.text if known else "")
             found[record.sentence_id] = Sentence(tuple(record.words), text, tuple(both))
@@ -162,7 +163,7 @@ def read_sentences(folder: str | Path, names: Names) -> dict[str, Sentence]:
 def _mention(event: _Event, words: int, names: Names, where: str) -> Mention:
     for span in (event.trigger, *event.arguments):
         if not span.start < span.end <= words:
-            raise FormError(f"{where}: found words {span.start} to {span.end}, expected a span in 0 to {words}")
+            raise InputError(f"{where}: found words {span.start} to {span.end}, expected a span in 0 to {words}")
     type = _type(event.event_type, names, where)
     arguments = tuple((names.role(type, a.role), a.start, a.end, a.end - 1) for a in event.arguments)
     return Mention(type, (event.trigger.start, event.trigger.end), arguments)
@@ -170,7 +171,7 @@ def _mention(event: _Event, words: int, names: Names, where: str) -> Mention:
 
 def _type(name: str, names: Names, where: str) -> str:
     if (type := names.type(name)) is None:
-        raise FormError(f"{where}: found event type {name!r}, expected one of {', '.join(ROLES)}")
+        raise InputError(f"{where}: found event type {name!r}, expected one of {', '.join(ROLES)}")
     return type
 
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from clip_event.evaluation.benchmarks.pair import Benchmark, Pair
 from clip_event.evaluation.benchmarks.read import read_pairs
-from clip_event.evaluation.intervals import of_totals
-from clip_event.evaluation.photographs import TOO_MANY, Photographs, photographs
-from clip_event.missing import MissingPictures
+from clip_event.evaluation.intervals import intervals, shares
+from clip_event.evaluation.photographs import Photographs, photographs
+from clip_event.missing import TOO_MANY, MissingPictures, too_many
 from clip_event.model import ClipEvent
 from clip_event.pictures import parted
 
@@ -58,7 +58,7 @@ def evaluate_pairs(
     seen = photographs(model, names, images, batch_size=batch_size, workers=workers, progress=progress)
     pairs = [pair for pair in benchmark.pairs if all(name in seen for name in pair.images)]
     missed = len(benchmark.pairs) - len(pairs)
-    if missed and missed >= TOO_MANY * len(benchmark.pairs):
+    if too_many(missed, len(benchmark.pairs)):
         raise MissingPictures(
             f"{missed:,} of {len(benchmark.pairs):,} pairs have no photograph in {images}, expected less than "
             f"{TOO_MANY:.0%}; the first: {next(iter(seen.missed))}"
@@ -133,17 +133,16 @@ def _result(pairs: Sequence[Pair], figures: Figures, benchmark: Benchmark) -> di
     averaged = [n for n, place in enumerate(figures) if place[0] == "by_kind" and place[1] in benchmark.averaged]
 
     def per_cent(totals: np.ndarray) -> np.ndarray:
-        right, of = np.split(totals, 2, axis=1)
+        found = shares(totals)
+        kinds = found[:, averaged]
         with np.errstate(invalid="ignore"):
-            shares: np.ndarray = 100 * right / of
-            kinds = shares[:, averaged]
             macro = np.nansum(kinds, 1) / (~np.isnan(kinds)).sum(1)
-        return np.column_stack([shares, macro]) if averaged else shares
+        return np.column_stack([found, macro]) if averaged else found
 
     columns = np.concatenate(sums, 1)
     places = [*figures, ("macro",)] if averaged else list(figures)
     found = per_cent(columns.sum(0, keepdims=True))[0].tolist()
-    return _nested(places, found) | {"intervals": _nested(places, of_totals(columns, per_cent))}
+    return _nested(places, found) | {"intervals": _nested(places, intervals(columns, per_cent))}
 
 
 def _units(pairs: Sequence[Pair]) -> np.ndarray:

@@ -7,12 +7,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from clip_event.missing import MissingPictures
+from clip_event.missing import TOO_MANY, MissingPictures, too_many
 from clip_event.model import ClipEvent
 from clip_event.pictures import Part, PictureError, parted, place
 from clip_event.stream import stream
 
-TOO_MANY = 0.05
 SHOWN = 5
 
 
@@ -69,11 +68,11 @@ def photographs(
         parts.append(seen.image)
         if progress:
             progress(len(row) + len(missed))
-    if len(missed) >= TOO_MANY * (len(row) + len(missed)) and missed:
+    if too_many(len(missed), asked := len(row) + len(missed)):
         first = "".join(f"\n  {name}: {reason}" for name, reason in list(missed.items())[:SHOWN])
         raise MissingPictures(
-            f"{len(missed):,} of {len(row) + len(missed):,} photographs cannot be read from {root}, expected less than "
-            f"{TOO_MANY:.0%}; is it the right folder? The first:{first}"
+            f"{len(missed):,} of {asked:,} photographs cannot be read from {root}, expected less than {TOO_MANY:.0%}; "
+            f"is it the right folder? The first:{first}"
         )
     return Photographs(row, torch.cat(parts), missed)
 

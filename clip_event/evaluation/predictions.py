@@ -12,7 +12,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from clip_event.evaluation.boxes import Box
-from clip_event.evaluation.files import FormError, read_jsonl
+from clip_event.evaluation.files import read_jsonl
+from extraction.records import InputError
 
 
 class _Part(BaseModel):
@@ -47,13 +48,13 @@ FORM = TypeAdapter(Prediction)
 
 
 def read_predictions(path: str | Path) -> list[Prediction]:
-    """A whole file. Raises `FormError`: a line in another form, an image that stands twice, or nothing at all."""
+    """A whole file. Raises `InputError`: a line in another form, an image that stands twice, or nothing at all."""
     found: dict[str, int] = {}
     predictions = []
     for number, prediction in read_jsonl(path, FORM):
         if (first := found.setdefault(prediction.image, number)) != number:
-            raise FormError(f"{path}:{number}: image {prediction.image!r} stands on line {first} too, expected once")
+            raise InputError(f"{path}:{number}: image {prediction.image!r} stands on line {first} too, expected once")
         predictions.append(prediction)
     if not predictions:
-        raise FormError(f"{path}: holds no prediction, expected one line an image")
+        raise InputError(f"{path}: holds no prediction, expected one line an image")
     return predictions

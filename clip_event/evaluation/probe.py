@@ -18,14 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from torch import Tensor
 
 from clip_event.evaluation.intervals import interval
-from clip_event.evaluation.labels import labelled
+from clip_event.evaluation.labels import read_labels
 from clip_event.evaluation.photographs import photographs
-from clip_event.model import ClipEvent, say
+from clip_event.model import ClipEvent
+from clip_event.zeroshot import classifier, ensembles
 from templates.formats import read_ontology
 
 Json = dict[str, Any]
@@ -136,7 +139,7 @@ def figures(right: NDArray[Any], labels: NDArray[np.int64]) -> Json:
         right: (M,), whether right, or how often of several draws.
     """
     each = [right[labels == label].mean() for label in np.unique(labels)]
-    return {"accuracy": 100 * float(right.mean()), "interval": interval([right]), "mean_per_class": 100 * np.mean(each)}
+    return {"accuracy": 100 * float(right.mean()), "interval": interval(right), "mean_per_class": 100 * np.mean(each)}
 
 
 def probe(
@@ -155,9 +158,9 @@ def probe(
     """Zero-shot, few-shot and linear-probe accuracy on the photographs of `test`, per cent.
 
     Args:
-        train, test: see `labelled`.
+        train, test: see `read_labels`.
         images: the folder of the photographs.
-        ontology: says a class that is one of its types; "A photo of X." says any other.
+        ontology: a class that is one of its types is asked as `classify` does, any other as "A photo of X.".
         shots: photographs of each class.
         seeds: how many draws of them.
         progress: called with how many photographs are embedded.
@@ -165,15 +168,16 @@ def probe(
     Returns:
         `zero_shot`, `few_shot` by the number of shots, `linear_probe`: each as `figures`, the fitted ones with their
         `C`, few-shot ones with the accuracy of all `draws` and the classes in `short` of photographs. And what does not
-        add up: `unlabelled`, `missing`, `in_both`, classes `only_in_test` (which no probe can tell; counted wrong).
+        add up: `unlabelled`, `missed`, `in_both`, classes `only_in_test` (which no probe can tell; counted wrong).
 
     Raises:
-        ValueError: no photograph with a class, one class only, shots below 1, fewer than 1 seed; see also `labelled`.
+        ValueError: no photograph with a class, one class only, shots below 1, fewer than 1 seed.
+        InputError: see `read_labels`.
         MissingPictures: see `photographs`.
     """
     if seeds < 1 or min(shots, default=1) < 1:
         raise ValueError(f"found shots={list(shots)} and seeds={seeds}, expected 1 or more of each")
-    given = [labelled(train), labelled(test)]
+    given = [read_labels(train), read_labels(test)]
     names = [name for one in given for name in one.images]
     seen = photographs(model, names, images, batch_size=batch_size, workers=workers, progress=progress)
     classes = sorted({label for one in given for label in one.labels})
@@ -190,8 +194,8 @@ def probe(
     learnt = Counter(classes[label] for label in data.train_labels)
     if len(learnt) < 2:
         raise ValueError(f"{train}: one class only, {classes[data.train_labels[0]]!r}; a probe needs two to tell apart")
-    told = model.encode_texts([_said(name, ontology) for name in classes]).double().numpy()
-    right = (data.test @ told.T).argmax(1) == data.test_labels
+    asked = _asked(model, classes, ontology).double().numpy()
+    right = (data.test @ asked.T).argmax(1) == data.test_labels
     available = Counter(classes[label] for label in data.train_labels[~data.held_out])
     return {
         "train": len(data.train),
@@ -201,7 +205,7 @@ def probe(
         "few_shot": {str(number): _few_shot(data, number, seeds, available) for number in shots},
         "linear_probe": _linear(data),
         "unlabelled": sum(one.unlabelled for one in given),
-        "missing": len(seen.missed),
+        "missed": len(seen.missed),
         "in_both": len(set(given[0].images) & set(given[1].images)),
         "only_in_test": dict(sorted(Counter(name for name in given[1].labels if name not in learnt).items())),
     }
@@ -220,6 +224,13 @@ def _linear(data: Data) -> Json:
     return figures(right, data.test_labels) | {"C": strength}
 
 
-def _said(name: str, ontology: str | Path) -> str:
+def _asked(model: ClipEvent, classes: Sequence[str], ontology: str | Path) -> Tensor:
+    """(classes, D): the rows of the zero-shot classifier, and one prompt for each class that is no event type."""
     known = None if str(ontology) == "open" else read_ontology(ontology)
-    return say({"type": name}, known, "type") if known and known.find(name) else f"A photo of {name}."
+    types = {name: known.find(name) for name in classes} if known else {}
+    own = {name: template.name for name, template in types.items() if template}
+    others = [name for name in classes if name not in own]
+    rows = dict(zip(others, ensembles(model, [(f"A photo of {name}.",) for name in others]), strict=True))
+    if known and own:
+        rows |= zip(own, classifier(model, known).only(list(own.values())).weight, strict=True)
+    return torch.stack([rows[name] for name in classes])

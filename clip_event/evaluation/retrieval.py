@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clip_event.evaluation.intervals import of_totals
+from clip_event.evaluation.intervals import intervals, shares
 from clip_event.evaluation.photographs import photographs
 from clip_event.model import ClipEvent
 from extraction.records import Bad, InputError, read_rows
@@ -114,21 +114,15 @@ def nearer(
 
 def _result(ranks: dict[str, tuple[Tensor, Tensor]], images: int) -> dict[str, Any]:
     """Recalls in per cent and their intervals."""
-    columns = []
+    hits, asked = [], []
     for rank, image in ranks.values():
-        for hit in (*(rank < level for level in LEVELS), torch.ones_like(rank)):
-            columns.append(np.bincount(image.numpy(), weights=hit.numpy().astype(float), minlength=images))
-    width = len(LEVELS) + 1
-
-    def per_cent(totals: np.ndarray) -> np.ndarray:
-        ways = totals.reshape(len(totals), -1, width)
-        recalls: np.ndarray = (100 * ways[..., :-1] / ways[..., -1:]).reshape(len(totals), -1)
-        return recalls
+        for level in LEVELS:
+            hits.append(np.bincount(image.numpy(), (rank < level).double().numpy(), images))
+            asked.append(np.bincount(image.numpy(), minlength=images))
 
     def told(values: list[Any]) -> dict[str, Any]:
         cut = iter(values)
         return {way: {f"r{level}": next(cut) for level in LEVELS} for way in ranks}
 
-    units = np.stack(columns, 1)
-    found = per_cent(units.sum(0, keepdims=True))[0].tolist()
-    return told(found) | {"intervals": told(of_totals(units, per_cent))}
+    units = np.stack([*hits, *asked], 1).astype(float)
+    return told(shares(units.sum(0, keepdims=True))[0].tolist()) | {"intervals": told(intervals(units, shares))}

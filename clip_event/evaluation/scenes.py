@@ -23,6 +23,7 @@ from clip_event.model import ClipEvent
 from clip_event.pictures import PictureError, load, place
 from clip_event.stream import stream
 from clip_event.validation import ranks
+from clip_event.zeroshot import classifier
 from templates.confusable import Confusable
 from templates.corpus import Corpus
 from templates.events import CaptionEvents, read_events
@@ -120,7 +121,7 @@ def scenes(
     captions = [body(record.caption) for record in records]
     return {
         "scenes": len(records),
-        "missing": len(seen.missed),
+        "missed": len(seen.missed),
         "pairs": {
             style: {kind: _figure(pairs, choice, style, kind, measures) for kind in KINDS if _any(pairs, style, kind)}
             for style in styles
@@ -204,7 +205,7 @@ def _figure(
     others = {name: mean(*given) for name, given in measures.items()}
     return {
         "accuracy": 100 * float(own.mean()),
-        "interval": interval([own]),
+        "interval": interval(own),
         "scenes": len(own),
         **{name: 100 * float(each.mean()) if len(each) else None for name, each in others.items()},
     }
@@ -231,14 +232,13 @@ def _retrieval(model: ClipEvent, parts: Sequence[tuple[Tensor, list[str]]], gall
     scores: Json = {"images": size}
     for way, part in found.items():
         rank = torch.cat(part).numpy()
-        scores[way] = {f"r{k}": 100 * float((rank < k).mean()) for k in (1, 5)} | {"interval": interval([rank < 1])}
+        scores[way] = {f"r{k}": 100 * float((rank < k).mean()) for k in (1, 5)} | {"interval": interval(rank < 1)}
     return scores
 
 
 def _type(model: ClipEvent, records: Sequence[CaptionEvents], image: Tensor) -> Json:
-    """The type among those shown whose gerund is nearest."""
+    """The type among those shown that the zero-shot classifier finds nearest."""
     types = [record.events[0].type for record in records]
-    shown, ontology = sorted(set(types)), load_ontology()
-    said = model.encode_texts([f"A photo of {ontology[name].gerund}." for name in shown])
-    hits = ((image @ said.T).argmax(1) == torch.tensor([shown.index(name) for name in types])).numpy()
-    return {"accuracy": 100 * float(hits.mean()), "interval": interval([hits]), "types": len(shown)}
+    ask = classifier(model, load_ontology()).only(sorted(set(types)))
+    hits = ((image @ ask.weight.T).argmax(1) == torch.tensor([ask.types.index(name) for name in types])).numpy()
+    return {"accuracy": 100 * float(hits.mean()), "interval": interval(hits), "types": len(ask.types)}

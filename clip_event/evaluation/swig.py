@@ -24,11 +24,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, Field, TypeAdapter
+from scipy.sparse import csr_array
 
 from clip_event.evaluation.boxes import Box, overlap
-from clip_event.evaluation.files import FormError, read_json
-from clip_event.evaluation.intervals import interval
+from clip_event.evaluation.files import read_json
+from clip_event.evaluation.intervals import intervals, shares
 from clip_event.evaluation.predictions import PredictedEvent, Prediction, read_predictions
+from extraction.records import InputError
 
 if TYPE_CHECKING:
     from clip_event.model import ClipEvent
@@ -72,7 +74,7 @@ class Annotation(BaseModel):
 
 
 def read_annotations(path: str | Path) -> dict[str, Annotation]:
-    """`train.json`, `dev.json` or `test.json` of SWiG, by image. Raises `FormError`."""
+    """`train.json`, `dev.json` or `test.json` of SWiG, by image. Raises `InputError`."""
     return read_json(path, TypeAdapter(dict[str, Annotation]))
 
 
@@ -84,17 +86,17 @@ def read_gold(path: str | Path, space: str | Path) -> dict[str, Situation]:
         space: `imsitu_space.json`.
 
     Raises:
-        FormError: a file in another form, a verb that the space lacks, a role without noun or box.
+        InputError: a file in another form, a verb that the space lacks, a role without noun or box.
     """
     known = read_json(space, TypeAdapter(_Space))
     gold = {}
     for image, annotation in read_annotations(path).items():
         if annotation.verb not in known.verbs:
-            raise FormError(f"{path}: {image}: found verb {annotation.verb!r}, expected one of {space}")
+            raise InputError(f"{path}: {image}: found verb {annotation.verb!r}, expected one of {space}")
         answers, boxes = {}, {}
         for role in known.verbs[annotation.verb].order:
             if role not in annotation.bb or not all(role in frame for frame in annotation.frames):
-                raise FormError(
+                raise InputError(
                     f"{path}: {image}: role {role!r} of {annotation.verb!r} lacks its box or a frame's noun"
                 )
             nouns = {frame[role] for frame in annotation.frames}
@@ -131,7 +133,7 @@ def evaluate(
         see `score`.
 
     Raises:
-        FormError: a file in another form.
+        InputError: a file in another form.
         ValueError: there are no predictions, or none for one of the images.
     """
     situations = read_gold(gold, space)
@@ -159,27 +161,36 @@ def score(predictions: Mapping[str, Prediction], gold: Mapping[str, Situation]) 
         `value_all`, `grounded_value` and `grounded_value_all`: `accuracy` in per cent and its 95 % `interval` over
         images.
     """
-    verbs = {verb: number for number, verb in enumerate(sorted({situation.verb for situation in gold.values()}))}
-    which = np.array([verbs[situation.verb] for situation in gold.values()])
     each = [_shares(predictions[image], situation) for image, situation in gold.items()]
-    result: dict[str, Any] = {"images": len(gold)}
-    for setting in SETTINGS:
-        result[setting] = {}
-        for measure in each[0][setting] if each else ():
-            right, total = np.array([shares[setting][measure] for shares in each], dtype=float).T
-            columns = [right, total, which]
-            low_high = interval(columns, of_verb_means)
-            result[setting][measure] = {"accuracy": float(of_verb_means(*columns)), "interval": low_high}
+    result: dict[str, Any] = {"images": len(gold)} | {setting: {} for setting in SETTINGS}
+    if each:
+        places = [(setting, measure) for setting in SETTINGS for measure in each[0][setting]]
+        counts = np.array([[image[setting][measure] for setting, measure in places] for image in each])
+        found = verb_means(counts, [situation.verb for situation in gold.values()])
+        for (setting, measure), accuracy, bounds in zip(places, *found, strict=True):
+            result[setting][measure] = {"accuracy": accuracy, "interval": bounds}
     return result
 
 
-def of_verb_means(right: np.ndarray, total: np.ndarray, verb: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Per cent: the mean over verbs of what is right of their totals. Columns (..., images); `axis` is the last."""
-    rows, verbs = right.size // right.shape[axis], int(verb.max()) + 1
-    cell = verb.astype(int).reshape(rows, -1) + verbs * np.arange(rows)[:, None]
-    sums = [np.bincount(cell.ravel(), part.ravel(), rows * verbs).reshape(rows, verbs) for part in (right, total)]
-    means: np.ndarray = 100 * (sums[0] / np.maximum(sums[1], 1)).sum(1) / (sums[1] > 0).sum(1)
-    return means.reshape(right.shape[:-1])
+def verb_means(counts: np.ndarray, verb: Sequence[str]) -> tuple[list[float], list[list[float]]]:
+    """Means over verbs of what is right of their totals, in per cent, and their intervals over images.
+
+    Args:
+        counts: (images, figures, 2), how many are right, of how many.
+        verb: of each image.
+    """
+    names, number = np.unique(verb, return_inverse=True)
+    images, figures, _ = counts.shape
+    rows, places = (part.ravel() for part in np.mgrid[:images, : 2 * figures])
+    columns = len(names) * places + number[rows]
+    values = counts.swapaxes(1, 2).ravel().astype(float)
+    units = csr_array((values, (rows, columns)), (images, 2 * figures * len(names)))
+
+    def means(sums: np.ndarray) -> np.ndarray:
+        found: np.ndarray = np.nanmean(shares(sums).reshape(len(sums), figures, len(names)), 2)
+        return found
+
+    return means(np.ones((1, images)) @ units)[0].tolist(), intervals(units, means)
 
 
 def _shares(prediction: Prediction, gold: Situation) -> dict[str, dict[str, Share]]:

@@ -8,12 +8,13 @@ import torch
 from pydantic import BaseModel, TypeAdapter
 from torch import Tensor
 
-from clip_event.evaluation.event_types import type_probabilities
+from clip_event.calibration import calibration_for
 from clip_event.evaluation.files import read_json
 from clip_event.evaluation.photographs import photographs
 from clip_event.evaluation.predictions import PredictedArgument, PredictedEvent, Prediction
 from clip_event.evaluation.swig import Situation, read_annotations
 from clip_event.model import ClipEvent
+from clip_event.zeroshot import classifier
 from templates.describe import describe
 from templates.formats import read_imsitu
 from templates.ontology import Ontology
@@ -47,13 +48,13 @@ def predict(
         candidates: how many nouns a role has to choose from.
 
     Raises:
-        MissingPictures, FormError, OntologyError: see `photographs`, `read_annotations` and `read_imsitu`.
+        MissingPictures, InputError, OntologyError: see `photographs`, `read_annotations` and `read_imsitu`.
     """
     ontology = read_imsitu(space)
     verbs = list(ontology.events)
     usual = _Usual(model, ontology, space, train, candidates) if train is not None else None
     found = photographs(model, gold, root, batch_size=batch_size, workers=workers, progress=progress)
-    probability = type_probabilities(model, found.image, ontology, verbs)[:, :-1]
+    probability = classifier(model, ontology).probabilities(found.image, calibration_for(model))[:, :-1]
     predictions = [Prediction(image=name, events=()) for name in found.missed]
     for name, row in found.row.items():
         order = probability[row].argsort(descending=True, stable=True).tolist()

@@ -13,9 +13,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 
-from clip_event.evaluation.benchmarks.pair import Benchmark, Pair, checked
+from clip_event.evaluation.benchmarks.pair import Benchmark, Pair
+from clip_event.evaluation.files import checked
 from clip_event.pictures import part_name
 from extraction.records import InputError
 
@@ -47,11 +48,10 @@ def fits(data: Any) -> bool:
 def read(data: list[Any], path: Path) -> Benchmark:
     """The pairs of a file's content. Raises `InputError`."""
     pairs = []
-    for number, given in enumerate(data):
-        case = checked(Aro, given, f"{path}: case {number}")
+    for number, case in enumerate(checked(TypeAdapter(list[Aro]), data, str(path))):
         kind = case.relation_name or "_".join((case.attributes or [])[:2])
         if not kind:
-            raise InputError(f"{path}: case {number}: found no kind, expected relation_name or attributes")
+            raise InputError(f"{path}: {number}: found no kind, expected relation_name or attributes")
         image = part_name(case.image_path, case.bbox_x, case.bbox_y, case.bbox_w, case.bbox_h)
         pairs.append(Pair(image, case.true_caption, case.false_caption, kind))
     counts = Counter(pair.kind for pair in pairs)

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from clip_event.evaluation.benchmarks.pair import Benchmark, Pair, checked
+from clip_event.evaluation.benchmarks.pair import Benchmark, Pair
+from clip_event.evaluation.files import checked
 
 TEXTS = ("True1", "True2", "False1", "False2")
 SPLITS = ("train", "valid", "test")
@@ -52,8 +53,7 @@ def read(data: Any, path: Path) -> Benchmark:
     """The pairs of a file's content. Raises `InputError`."""
     kind = path.parent.name if path.stem in SPLITS else path.stem.removesuffix("_captions")
     pairs = []
-    for number, given in enumerate(_entries(data)):
-        entry = checked(Bla, given, f"{path}: entry {number}")
+    for number, entry in enumerate(checked(TypeAdapter(list[Bla]), list(_entries(data)), str(path))):
         four, group = entry.caption_group[0], f"{path.name} {number}"
         for true, false in ((four.True1, four.False1), (four.True2, four.False2)):
             pairs.append(Pair(f"{entry.image_id}.jpg", true, false, kind, group=group))

@@ -2,14 +2,6 @@
 
 from collections.abc import Set
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
-
-from extraction.records import InputError
-
-Entry = TypeVar("Entry", bound=BaseModel)
-SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -49,18 +41,3 @@ class Benchmark:
     pairs: list[Pair]
     left_out: int = 0
     averaged: Set[str] = frozenset()
-
-
-def checked(form: type[Entry], entry: Any, where: str) -> Entry:
-    """An entry in the form that is expected. Raises `InputError`, which says where and what was found instead."""
-    try:
-        return form.model_validate(entry)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(key) for key in first["loc"]) or "entry"
-        found = repr(first["input"])
-        if first["type"] == "missing" and isinstance(first["input"], dict):
-            found = f"only {', '.join(map(str, first['input']))}" if first["input"] else "nothing"
-        expected = ", ".join(name for name, about in form.model_fields.items() if about.is_required())
-        message = f"{where}: {field}: {first['msg']}; found {found[:SHOWN]}, expected an object of {expected}"
-        raise InputError(message) from None

@@ -6,14 +6,12 @@
 lines an example, in which texts and photographs change places.
 """
 
-import gzip
-import zlib
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from clip_event.evaluation.benchmarks.pair import Benchmark, Pair, checked
-from extraction.records import Bad, InputError, jsonl_rows
+from clip_event.evaluation.benchmarks.pair import Benchmark, Pair
+from clip_event.evaluation.files import read_jsonl
 
 WITHOUT_KIND = "all"
 
@@ -34,14 +32,7 @@ class PlainPair(BaseModel):
 def read(path: Path) -> Benchmark:
     """The pairs of a JSONL file, `.gz` or not. Raises `InputError` at the first line that is none."""
     pairs = []
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            for number, row in jsonl_rows(stream):
-                if isinstance(row, Bad):
-                    raise InputError(f"{path}:{number}: {row.reason}; expected one object a line")
-                line = checked(PlainPair, row, f"{path}:{number}")
-                group = None if line.group is None else str(line.group)
-                pairs.append(Pair(line.image, line.positive, line.negative, line.kind, line.negative_image, group))
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: broken gzip file: {error}") from None
+    for _, line in read_jsonl(path, TypeAdapter(PlainPair)):
+        group = None if line.group is None else str(line.group)
+        pairs.append(Pair(line.image, line.positive, line.negative, line.kind, line.negative_image, group))
     return Benchmark("plain", pairs)

@@ -5,8 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from clip_event.evaluation.benchmarks import aro, bla, plain, sugarcrepe, valse
 from clip_event.evaluation.benchmarks.pair import Benchmark
+from clip_event.evaluation.files import read_json
 from extraction.records import InputError
 
 OFFICIAL: dict[str, tuple[Callable[[Any], bool], Callable[[Any, Path], Benchmark]]] = {
@@ -46,10 +49,7 @@ def read_pairs(path: str | Path, format: str = "auto") -> Benchmark:
 def _read(path: Path, format: str) -> Benchmark:
     if format == "plain" or (format == "auto" and _is_lines(path)):
         return plain.read(path)
-    try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON: {error}; expected a benchmark's file, or .jsonl of plain pairs") from None
+    data = read_json(path, TypeAdapter(Any))
     for name, (fits, read) in OFFICIAL.items():
         if fits(data) and format in (name, "auto"):
             return read(data, path)

@@ -8,9 +8,10 @@ authors count a pair as right where the caption is strictly nearer to the photog
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from clip_event.evaluation.benchmarks.pair import Benchmark, Pair, checked
+from clip_event.evaluation.benchmarks.pair import Benchmark, Pair
+from clip_event.evaluation.files import checked
 
 
 class SugarCrepe(BaseModel):
@@ -30,8 +31,5 @@ def fits(data: Any) -> bool:
 
 def read(data: dict[str, Any], path: Path) -> Benchmark:
     """The pairs of a file's content. Raises `InputError`."""
-    pairs = []
-    for number, given in data.items():
-        entry = checked(SugarCrepe, given, f"{path}: entry {number!r}")
-        pairs.append(Pair(entry.filename, entry.caption, entry.negative_caption, path.stem))
-    return Benchmark("sugarcrepe", pairs)
+    entries = checked(TypeAdapter(dict[str, SugarCrepe]), data, str(path)).values()
+    return Benchmark("sugarcrepe", [Pair(e.filename, e.caption, e.negative_caption, path.stem) for e in entries])

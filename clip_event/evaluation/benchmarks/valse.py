@@ -10,9 +10,10 @@ SWiG and VisDial.
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from clip_event.evaluation.benchmarks.pair import Benchmark, Pair, checked
+from clip_event.evaluation.benchmarks.pair import Benchmark, Pair
+from clip_event.evaluation.files import checked
 
 VOTES = 2
 
@@ -41,9 +42,6 @@ def fits(data: Any) -> bool:
 
 def read(data: dict[str, Any], path: Path) -> Benchmark:
     """The pairs of a file's content. Raises `InputError`."""
-    pairs = []
-    for name, given in data.items():
-        entry = checked(Valse, given, f"{path}: entry {name!r}")
-        if entry.mturk.caption >= VOTES:
-            pairs.append(Pair(entry.image_file, entry.caption, entry.foil, path.stem))
+    entries = checked(TypeAdapter(dict[str, Valse]), data, str(path)).values()
+    pairs = [Pair(e.image_file, e.caption, e.foil, path.stem) for e in entries if e.mturk.caption >= VOTES]
     return Benchmark("valse", pairs, left_out=len(data) - len(pairs))
