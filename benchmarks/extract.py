@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -22,6 +21,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.side_by_side import alternately
 from extraction.captions import words_of
 from extraction.decode import Decoder
 from extraction.extractor import EventExtractor
@@ -42,18 +42,6 @@ def plain(extractor: EventExtractor, texts: list[list[str]], size: int) -> None:
     decoder = Decoder(extractor.reader, legal)
     for start in range(0, len(texts), size):
         decoder.read(extractor.cutter.batch(texts[start : start + size]))
-
-
-def alternately(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
-    """Seconds of each way, one after the other, `repeats` times after a warm-up."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(repeats + 1):
-        for name, way in ways.items():
-            began = time.perf_counter()
-            way()
-            if turn:
-                seconds[name].append(time.perf_counter() - began)
-    return seconds
 
 
 def speed(path: Path, count: int, repeats: int) -> dict[str, list[float]]:
