@@ -21,7 +21,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.side_by_side import alternately
+from benchmarks.side_by_side import Times, alternately
 from extraction.captions import words_of
 from extraction.decode import Decoder
 from extraction.extractor import EventExtractor
@@ -44,7 +44,7 @@ def plain(extractor: EventExtractor, texts: list[list[str]], size: int) -> None:
         decoder.read(extractor.cutter.batch(texts[start : start + size]))
 
 
-def speed(path: Path, count: int, repeats: int) -> dict[str, list[float]]:
+def speed(path: Path, count: int, repeats: int) -> Times:
     captions = captions_of(path, count)
     extractor = EventExtractor("news")
     texts = [words_of(caption) for caption in captions]
@@ -106,8 +106,8 @@ def main() -> None:
     table = Table("way", "captions/s, median", "lowest to highest", "times the plain run, median of pairs")
     base = seconds["plain, unsorted, float32"]
     for name, values in seconds.items():
-        rates = sorted(count / value for value in values)
-        ratio = statistics.median(slow / fast for slow, fast in zip(base, values, strict=True))
+        rates = sorted(count / spent.clock for spent in values)
+        ratio = statistics.median(slow.clock / fast.clock for slow, fast in zip(base, values, strict=True))
         table.add_row(name, f"{statistics.median(rates):.0f}", f"{rates[0]:.0f} to {rates[-1]:.0f}", f"{ratio:.2f}")
     console.print(table)
 

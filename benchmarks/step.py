@@ -27,7 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.side_by_side import Row, alternately, keep, own_seconds, ratio, shares, show
+from benchmarks.side_by_side import Row, alternately, cpu_ratio, keep, ratio, show
 from clip_event._open_clip import open_clip
 from clip_event.batches import Batch, Collate, Describer, Example
 from clip_event.config import Config, parse_config
@@ -81,7 +81,7 @@ class Ways:
         self.start = self.loaded.model.eval().requires_grad_(False)
         self.pad, self.bf16 = pad_id(self.loaded.tokenizer), device.type == "cuda"
 
-    def ours(self, size: int, *styles: str, **losses: float) -> Step:
+    def ours(self, size: int, *styles: str, chunk: int | None = None, **losses: float) -> Step:
         """The trainer's step, by default with one sentence; losses on top of those of the preset."""
         config = self.config(losses)
         objective = Objective(config.losses, KINDS)
@@ -92,7 +92,7 @@ class Ways:
 
         def step() -> None:
             adamw.zero_grad()
-            backward(encoder, objective, batch, model.logit_scale, None, start)
+            backward(encoder, objective, batch, model.logit_scale, chunk, start)
             nn.utils.clip_grad_norm_(list(model.parameters()), config.optim.clip)
             adamw.step()
 
@@ -172,14 +172,20 @@ def _alone(nodes: Tensor, parts: Tensor) -> Tensor:
     return distance
 
 
+def compared(ways: Ways) -> Callable[..., Row]:
+    """On a CPU by the process's own seconds, on a GPU by the clock."""
+    return ratio if ways.bf16 else cpu_ratio
+
+
 def step_row(ways: Ways, size: int, repeats: int) -> Row:
     steps = {"plain": ways.plain(size), "ours": ways.ours(size)}
-    seconds = alternately(steps, repeats, own_seconds)
+    times = alternately(steps, repeats)
     work = {name: _flops(step) for name, step in steps.items()}
     note = f"batch {size}; {work['ours'] / work['plain']:.2f} x the arithmetic"
     if ways.bf16:
-        note += f"; {size / min(seconds['ours']):.0f} images/s, plain {size / min(seconds['plain']):.0f}"
-    return ratio("step", seconds["ours"], seconds["plain"], "<= 1.15" if ways.bf16 else "<= 1.25", note)
+        rates = {name: size / min(spent.clock for spent in many) for name, many in times.items()}
+        note += f"; {rates['ours']:.0f} images/s, plain {rates['plain']:.0f}"
+    return compared(ways)("step", times["ours"], times["plain"], "<= 1.15" if ways.bf16 else "<= 1.25", note)
 
 
 def style_rows(ways: Ways, size: int, repeats: int) -> list[Row]:
@@ -195,31 +201,25 @@ def style_rows(ways: Ways, size: int, repeats: int) -> list[Row]:
         "sentence, alignment too": ways.ours(size, **ALIGNED),
         "the alignment loss alone": ways.alignment(size),
     }
-    seconds = alternately(steps, repeats, own_seconds)
-    loss, aligned = seconds.pop("the alignment loss alone"), seconds["sentence, alignment too"]
-    kept = [
-        1 - without / all_of_it
-        for without, all_of_it in zip(seconds["sentence, no retention"], seconds["sentence"], strict=True)
-    ]
+    times = alternately(steps, repeats)
+    ratios = compared(ways)
+    plain, loss = times.pop("plain"), times.pop("the alignment loss alone")
+    without, whole = times["sentence, no retention"], times["sentence"]
+    retained = [a - b for a, b in zip(whole, without, strict=True)]
     return [
-        *(
-            ratio(f"step: {name}", values, seconds["plain"], note=f"batch {size}")
-            for name, values in seconds.items()
-            if name != "plain"
-        ),
-        shares("retention, share of the step", kept),
-        ratio("transport, share of the step", loss, aligned, "<= 0.05"),
+        *(ratios(f"step: {name}", spent, plain, note=f"batch {size}") for name, spent in times.items()),
+        ratios("retention, share of the step", retained, whole, note=f"batch {size}"),
+        ratios("transport, share of the step", loss, times["sentence, alignment too"], "<= 0.05", f"batch {size}"),
     ]
 
 
 def rows_2022(ways: Ways, size: int, repeats: int) -> list[Row]:
     steps = {f"{crops} crops": ways.of_2022(size, crops) for crops in CROPS}
     steps["0 crops, nodes encoded"] = ways.of_2022(size, nodes=True)
-    seconds = alternately({"ours": ways.ours(size), **steps}, repeats, own_seconds)
-    note = f"2022 / ours, batch {size}"
+    times = alternately({"ours": ways.ours(size), **steps}, repeats)
+    note, ratios = f"2022 / ours, batch {size}", compared(ways)
     return [
-        ratio(f"step-2022: {name}", seconds[name], seconds["ours"], ">= 1.5" * (name == "0 crops"), note)
-        for name in steps
+        ratios(f"step-2022: {name}", times[name], times["ours"], ">= 1.5" * (name == "0 crops"), note) for name in steps
     ]
 
 
