@@ -77,7 +77,7 @@ class Ways:
 
     def __init__(self, name: str, device: torch.device) -> None:
         self.loaded, self.device = load(name, device, random=0), device
-        self.knowing, self.unknowing = self._trained(), self._trained()
+        self.knowing, self.unknowing = self._trained(), self._trained(plain=True)
         self.start = self.loaded.model.eval().requires_grad_(False)
         self.pad, self.bf16 = pad_id(self.loaded.tokenizer), device.type == "cuda"
 
@@ -151,9 +151,14 @@ class Ways:
     def config(self, losses: dict[str, float]) -> Config:
         return parse_config({"out": "", "data": {"train": ""}, "losses": losses})
 
-    def _trained(self) -> tuple[Any, torch.optim.Optimizer]:
-        model = deepcopy(self.loaded.model).train()
-        return model, optimizer(model, self.config({}).optim)
+    def _trained(self, plain: bool = False) -> tuple[Any, torch.optim.Optimizer]:
+        """A model with our optimizer, or with AdamW as open_clip's training program makes it: the same, not fused."""
+        model, optim = deepcopy(self.loaded.model).train(), self.config({}).optim
+        adamw = optimizer(model, optim)
+        if plain:
+            groups = [{key: group[key] for key in ("params", "weight_decay")} for group in adamw.param_groups]
+            adamw = torch.optim.AdamW(groups, lr=optim.lr, betas=optim.betas)
+        return model, adamw
 
     def _encoder(self, model: nn.Module, patches: bool) -> Encoder:
         return Encoder(model, self.pad, self.loaded.full_length is None, patches, self.bf16)
