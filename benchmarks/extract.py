@@ -1,39 +1,36 @@
 """Captions a second: the extractor against the same network run plainly, in turn, in one process.
 
-    python -m benchmarks.extract captions.jsonl [--captions 2000] [--repeats 5]
+    python -m benchmarks.extract [CAPTIONS.jsonl] [--count 1000] [--repeats 5]
 
-Plainly means captions in file order, padded to the longest of their batch, in float32. Growth (time and peak memory of
-`clip-event extract` at several sizes) is measured in fresh processes with --growth.
+Plainly means captions in file order, padded to the longest of their batch, in float32, and read with no pipeline around
+them. Without a file the captions are those of drawn scenes, which are shorter and more alike than a newspaper's.
 """
 
 import argparse
-import json
-import os
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable
-from itertools import cycle, islice
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.side_by_side import Row, Times, alternately, keep, ratio, row, show
+from clip_event.scenes import plan
+from clip_event.scenes.make import record_of
 from extraction.captions import words_of
 from extraction.decode import Decoder
 from extraction.extractor import EventExtractor
 from extraction.records import Bad, read_rows
 from templates.ontology import load_ontology
 
-SIZES = (1_000, 10_000, 100_000)
+BATCH = 64
 
 
-def captions_of(path: Path, count: int) -> list[str]:
-    rows = (row for _, row in read_rows(path))
-    return [row["caption"] for row in islice((row for row in rows if not isinstance(row, Bad)), count)]
+def captions_of(path: Path | None, count: int) -> list[str]:
+    """So many captions of a file, or of drawn scenes without one."""
+    if path is None:
+        return [record_of(plan(number))["caption"] for number in range(count)]
+    rows: Iterable[object] = (found for _, found in read_rows(path))
+    return [found["caption"] for found in islice((r for r in rows if not isinstance(r, Bad)), count)]  # type: ignore[index]
 
 
 def plain(extractor: EventExtractor, texts: list[list[str]], size: int) -> None:
@@ -44,21 +41,8 @@ def plain(extractor: EventExtractor, texts: list[list[str]], size: int) -> None:
         decoder.read(extractor.cutter.batch(texts[start : start + size]))
 
 
-def alternately(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
-    """Seconds of each way, one after the other, `repeats` times after a warm-up."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(repeats + 1):
-        for name, way in ways.items():
-            began = time.perf_counter()
-            way()
-            if turn:
-                seconds[name].append(time.perf_counter() - began)
-    return seconds
-
-
-def speed(path: Path, count: int, repeats: int) -> dict[str, list[float]]:
-    captions = captions_of(path, count)
-    extractor = EventExtractor("news")
+def speed(captions: list[str], repeats: int) -> Times:
+    extractor = EventExtractor("news", batch_size=BATCH)
     texts = [words_of(caption) for caption in captions]
     words = [text[0] for text in texts]
 
@@ -71,57 +55,34 @@ def speed(path: Path, count: int, repeats: int) -> dict[str, list[float]]:
 
     return alternately(
         {
-            "end to end": lambda: extractor.extract(captions),
-            "reader alone": reader_alone,
-            "plain, unsorted, float32": lambda: plain(extractor, words, extractor.batch_size),
+            "whole": lambda: extractor.extract(captions),
+            "reader": reader_alone,
+            "plain": lambda: plain(extractor, words, BATCH),
         },
         repeats,
     )
 
 
-def growth(path: Path) -> list[tuple[int, float, float]]:
-    """(captions, seconds, peak MB) of the command in a fresh process at each size."""
-    captions = captions_of(path, max(SIZES))
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for size in SIZES:
-            source = Path(folder) / f"{size}.jsonl"
-            with source.open("w", encoding="utf-8") as out:
-                for number, caption in enumerate(islice(cycle(captions), size)):
-                    out.write(json.dumps({"id": number, "caption": caption}) + "\n")
-            command = [sys.executable, "-m", "clip_event.cli", "extract", str(source), "-o", str(source) + ".events"]
-            began = time.perf_counter()
-            process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-            _, status, usage = os.wait4(process.pid, 0)
-            if status:
-                raise RuntimeError(f"{' '.join(command)} ended with status {status}")
-            rows.append((size, time.perf_counter() - began, usage.ru_maxrss / 1024))
-    return rows
-
-
-def main() -> None:
+def main(arguments: list[str] | None = None) -> list[Row]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("captions", type=Path)
-    parser.add_argument("--captions", dest="count", type=int, default=2000)
+    parser.add_argument("captions", type=Path, nargs="?")
+    parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--growth", action="store_true")
-    given = parser.parse_args()
-    console = Console(highlight=False)
-    if given.growth:
-        table = Table("captions", "seconds", "captions/s", "peak MB")
-        for size, seconds, peak in growth(given.captions):
-            table.add_row(f"{size:,}", f"{seconds:.1f}", f"{size / seconds:.0f}", f"{peak:.0f}")
-        console.print(table)
-        return
-    seconds = speed(given.captions, given.count, given.repeats)
-    count = len(captions_of(given.captions, given.count))
-    table = Table("way", "captions/s, median", "lowest to highest", "times the plain run, median of pairs")
-    base = seconds["plain, unsorted, float32"]
-    for name, values in seconds.items():
-        rates = sorted(count / value for value in values)
-        ratio = statistics.median(slow / fast for slow, fast in zip(base, values, strict=True))
-        table.add_row(name, f"{statistics.median(rates):.0f}", f"{rates[0]:.0f} to {rates[-1]:.0f}", f"{ratio:.2f}")
-    console.print(table)
+    given = parser.parse_args(arguments)
+    captions = captions_of(given.captions, given.count)
+    times = speed(captions, given.repeats)
+    whole, reader = times["whole"], times["reader"]
+    note = f"{len(captions):,} captions{' of drawn scenes' * (given.captions is None)}, {torch.get_num_threads()} cores"
+    around = [a - b for a, b in zip(whole, reader, strict=True)]
+    rows = [
+        row("extract", (len(captions) / spent.clock for spent in whole), ">= 200", note, "captions/s"),
+        row("extract: the reader alone", (len(captions) / spent.clock for spent in reader), "", note, "captions/s"),
+        ratio("extract: plain / ours", times["plain"], whole, ">= 2.5", note),
+        ratio("extract: share around the reader", around, whole, "<= 0.15", note),
+    ]
+    show(rows)
+    keep("extract", rows)
+    return rows
 
 
 if __name__ == "__main__":

@@ -25,4 +25,5 @@ def _pieces() -> tuple[Callable[[str], str], Callable[[str], list[str]], Callabl
 def count(text: str) -> int:
     """CLIP tokens of a text, with start and end token; 77 is the most that CLIP reads (Radford et al., 2021)."""
     clean, words, pieces = _pieces()
-    return 2 + sum(map(pieces, words(clean(text))))
+    plain = text.isascii() and text.isprintable() and "&" not in text  # nothing to mend: neither bytes nor entities
+    return 2 + sum(map(pieces, words(text.lower() if plain else clean(text))))

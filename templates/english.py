@@ -135,6 +135,7 @@ def plural_of(noun: str) -> str:
     return str(_articles().plural_noun(noun))
 
 
+@lru_cache(maxsize=65536)
 def indefinite(text: str) -> str:
     """The phrase with "a" or "an"."""
     if LETTERS.match(text):

@@ -1,0 +1,34 @@
+"""Photographs to measure on: drawn scenes as JPEG, drawn once and kept, or any folder that is given."""
+
+from argparse import ArgumentParser
+from itertools import cycle, islice
+from pathlib import Path
+
+from clip_event.folders import find_pictures
+from clip_event.scenes import scenes
+
+KEPT = Path("build/benchmarks")
+SIDE = 512
+
+
+def drawn(count: int) -> Path:
+    """A folder of scenes with images/, captions.jsonl and gold.jsonl."""
+    folder = KEPT / f"scenes-{count}-{SIDE}"
+    if not (folder / "gold.jsonl").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        scenes(folder, count, size=SIDE)
+    return folder
+
+
+def photographs(given: Path | None, count: int) -> list[Path]:
+    """So many of the folder's, from the first again where it has fewer; of drawn scenes without a folder."""
+    found = [path for _, path in find_pictures([given or drawn(count) / "images"]) if isinstance(path, Path)]
+    if not found:
+        raise SystemExit(f"{given}: no photographs")
+    return list(islice(cycle(found), count))
+
+
+def add_photographs(parser: ArgumentParser, count: int) -> None:
+    """The arguments that say which, and how many."""
+    parser.add_argument("--photographs", type=Path, help=f"a folder; by default scenes of {SIDE} px are drawn")
+    parser.add_argument("--count", type=int, default=count)
