@@ -81,7 +81,7 @@ def evaluate_m2e2(
             count = m2e2.write_sentences(folder, read_ontology(ontology), write_sentences)
             typer.echo(f"{count:,} sentences in {write_sentences}", err=True)
             return
-        with terminal.progress(str(images), "looking at") as progress:
+        with terminal.progress(str(images), "looking at") as step:
             result = m2e2.evaluate(
                 folder,
                 predictions=predictions,
@@ -92,7 +92,7 @@ def evaluate_m2e2(
                 fillers=None if fillers == "none" else fillers,
                 batch_size=batch_size,
                 workers=workers,
-                progress=progress,
+                progress=step,
             )
         _print(result, as_json, figures.m2e2)
 
@@ -120,7 +120,7 @@ def evaluate_swig(
         from clip_event import figures, terminal
         from clip_event.evaluation import swig
 
-        with terminal.progress(str(images), "looking at") as progress:
+        with terminal.progress(str(images), "looking at") as step:
             result = swig.evaluate(
                 gold,
                 space,
@@ -130,7 +130,7 @@ def evaluate_swig(
                 train=train,
                 batch_size=batch_size,
                 workers=workers,
-                progress=progress,
+                progress=step,
             )
         _print(result, as_json, figures.swig)
 
@@ -162,7 +162,7 @@ def evaluate_choice(
         from clip_event.evaluation import choice
 
         root = root_of(images, questions)
-        with terminal.progress(str(root), "looking at") as progress:
+        with terminal.progress(str(root), "looking at") as step:
             result = choice.evaluate(
                 questions,
                 asked(model, device),
@@ -173,7 +173,7 @@ def evaluate_choice(
                 seed=seed,
                 batch_size=batch_size,
                 workers=workers,
-                progress=progress,
+                progress=step,
             )
         _print(result, as_json, figures.choice)
 
@@ -201,7 +201,7 @@ def evaluate_pairs(
 
     with plain_errors():
         loaded, root = asked(model, device), root_of(images, file)
-        with terminal.progress(str(root), "seeing") as step:
+        with terminal.progress(str(root), "looking at") as step:
             result = run(loaded, file, root, format=form, batch_size=batch_size, workers=workers, progress=step)
         _print(result, as_json, figures.pairs)
 
@@ -228,7 +228,7 @@ def evaluate_retrieval(
 
     with plain_errors():
         loaded, root = asked(model, device), root_of(images, file)
-        with terminal.progress(str(root), "seeing") as step:
+        with terminal.progress(str(root), "looking at") as step:
             result = run(loaded, file, root, batch_size=batch_size, workers=workers, progress=step)
         _print(result, as_json, figures.retrieval)
 
@@ -255,7 +255,7 @@ def evaluate_probe(
     """
     from clip_event import figures, terminal
 
-    with plain_errors(), terminal.progress(str(images), "embedding") as step:
+    with plain_errors(), terminal.progress(str(images), "looking at") as step:
         from clip_event.evaluation.probe import probe
 
         result = probe(
@@ -301,7 +301,7 @@ def evaluate_scenes(
     """
     from clip_event import figures, terminal
 
-    with plain_errors(), terminal.progress(str(folder), "embedding") as step:
+    with plain_errors(), terminal.progress(str(folder), "looking at") as step:
         from clip_event.evaluation.scenes import scenes
 
         result = scenes(

@@ -1,5 +1,6 @@
 """Photographs whose event is known: `events.jsonl` with images, gold or as `extract` reads it from captions."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,10 +87,12 @@ def images_without_event(source: str | Path) -> tuple[list[str], Path]:
     path = Path(source)
     root = path if path.is_dir() else path.parent
     names = []
-    for _, found in find_pictures([path]):
-        if isinstance(found, PictureError):
+    for key, found in find_pictures([path]):
+        name = os.path.relpath(key, root) if isinstance(key, str) else key.get("image")
+        no_record = isinstance(key, str) and path.is_file() and isinstance(found, PictureError)
+        if no_record or not isinstance(name, str):
             raise InputError(str(found))
-        names.append(str(found.resolve().relative_to(root.resolve())))
+        names.append(name)  # one that cannot be read is counted where it is embedded
     if not names:
         raise InputError(f"{path}: names no picture")
     return names, root

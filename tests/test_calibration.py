@@ -215,6 +215,8 @@ def test_photographs_without_event_come_from_a_folder_or_a_file(drawn, tmp_path)
     assert (len(names), root, names[0]) == (26, drawn / "none", "00.png")
     path = lines(tmp_path / "none.jsonl", [{"image": "a.jpg", "captions": ["x"]}, {"image": "b.jpg"}])
     assert images_without_event(path) == (["a.jpg", "b.jpg"], tmp_path)
+    lines(path, [{"image": "../a.jpg"}, {"image": "b.jpg"}])
+    assert images_without_event(path)[0] == ["../a.jpg", "b.jpg"]  # refused where it is embedded
     lines(path, [{"image": "a.jpg"}, {"picture": "b.jpg"}])
     with pytest.raises(InputError, match=r"none.jsonl:2: image is NoneType, expected a path"):
         images_without_event(path)
