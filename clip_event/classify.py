@@ -55,7 +55,7 @@ class Classifying:
         top: how many types to tell.
         fillers: who may play roles; `typical` for the everyday fillers of each type (`templates/typical.toml`), which
             embeds a thousand sentences for each type that is met first. None asks for no roles.
-        least: the probability below which a type is not taken for the event.
+        min_probability: the probability below which a type is not taken for the event.
         calibration: without one, that of the model's folder.
 
     Raises:
@@ -69,14 +69,20 @@ class Classifying:
         *,
         top: int = 5,
         fillers: Fillers = None,
-        least: float = 0.0,
+        min_probability: float = 0.0,
         calibration: Calibration | None = None,
     ) -> None:
         if top < 1:
             raise ValueError(f"top: found {top}, expected 1 or more types")
         if isinstance(fillers, str) and fillers != TYPICAL:
             raise ValueError(f"fillers: found {fillers!r}, expected {TYPICAL!r}, a list or None")
-        self.model, self.ontology, self.top, self.fillers, self.least = model, ontology, top, fillers, least
+        self.model, self.ontology, self.top, self.fillers, self.min_probability = (
+            model,
+            ontology,
+            top,
+            fillers,
+            min_probability,
+        )
         self.calibration = calibration or calibration_for(model)
         self.classifier, self.texts = classifier(model, ontology), Texts(model)
 
@@ -89,7 +95,7 @@ class Classifying:
         types = [list(zip(*both, strict=True)) for both in zip(names, best.tolist(), strict=True)]
         alike: dict[tuple[str, tuple[Candidate, ...]], list[int]] = defaultdict(list)
         for number, ((name, chance), *_) in enumerate(types):
-            if name != NONE and chance >= self.least:
+            if name != NONE and chance >= self.min_probability:
                 alike[name, self._candidates(name, own[number])].append(number)
         events: dict[int, Roles] = {}
         for (name, candidates), numbers in alike.items():

@@ -64,7 +64,7 @@ def classify(
             types,
             top=top,
             fillers=who,
-            least=min_probability,
+            min_probability=min_probability,
             calibration=calibration_for(loaded, calibration),
         )
         result = run(

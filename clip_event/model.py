@@ -161,14 +161,14 @@ class ClipEvent:
         top: int = 5,
         *,
         fillers: "Fillers" = "typical",
-        least: float = 0.0,
+        min_probability: float = 0.0,
         batch_size: int = 64,
         workers: int = 2,
     ) -> "list[Answer]":
         """The event types of each picture, `none` among them, and who plays which role in the most probable one.
 
         Args:
-            top, fillers, least: see `clip_event.classify.Classifying`.
+            top, fillers, min_probability: see `clip_event.classify.Classifying`.
 
         Raises:
             PictureError: a picture that cannot be read.
@@ -176,7 +176,9 @@ class ClipEvent:
         from clip_event.classify import Classifying
 
         image = self.encode_images(pictures, batch_size=batch_size, workers=workers)
-        return Classifying(self, read_ontology(ontology), top=top, fillers=fillers, least=least)(image)
+        return Classifying(self, read_ontology(ontology), top=top, fillers=fillers, min_probability=min_probability)(
+            image
+        )
 
     def ground(
         self, picture: Picture, event: Event | Mapping[str, Any], ontology: Ontology | None = None, **options: Any

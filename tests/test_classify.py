@@ -121,7 +121,7 @@ def test_below_the_least_probability_there_is_no_event(mini, asking, seen) -> No
     answer, image = next((one, row) for one, row in zip(asking(seen), seen, strict=True) if one.event)
     chance = answer.types[0][1]
     for least, event in ((chance - 1e-4, answer.event.type), (chance + 1e-4, None)):
-        (found,) = Classifying(mini, TYPES, top=9, least=least)(image[None])
+        (found,) = Classifying(mini, TYPES, top=9, min_probability=least)(image[None])
         assert (found.event and found.event.type) == event
         assert dict(found.types) == pytest.approx(dict(answer.types), abs=1e-5)  # told all the same
 
