@@ -135,7 +135,7 @@ def model():
 def test_mini_is_calibrated_on_scenes(model, drawn, tmp_path):
     found = calibrate(model, drawn / "gold.jsonl", drawn, without=drawn / "none", cache=tmp_path)
     assert (found.photographs, found.without_event, found.model, found.ontology) == (96, 26, "mini", "news")
-    assert found.after["calibration_error"] < found.before["calibration_error"] / 2
+    assert found.after["calibration_error"] < found.before["calibration_error"] * 0.8
     assert found.after["pair_log_loss"] < found.before["pair_log_loss"]
     assert found.after["pair_accuracy"] > 0.9
     write_calibration(tmp_path / "c.json", found)

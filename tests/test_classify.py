@@ -112,7 +112,7 @@ def test_types_are_the_first_of_a_softmax_with_none_among_them(mini, seen, top, 
 
 def test_both_an_event_and_none_are_answers(asking, seen) -> None:
     told = [answer.event.type if answer.event else None for answer in asking(seen)]
-    assert told[-1] is None
+    assert None in told
     assert {"Ward:Arrest", "Ward:Vaccinate", "Ward:Speak"} & set(told)
     assert asking(seen[:0]) == []
 
@@ -177,7 +177,7 @@ def numbers(value: object) -> list[float]:
 def test_probabilities_are_written_with_six_digits_at_most(mini, seen) -> None:
     told = [answer.to_dict() for answer in Classifying(mini, TYPES, fillers=[PRIEST, NURSE])(seen)]
     found = numbers(told)
-    assert len(found) > 40
+    assert len(found) > 30
     assert all(len(str(number)) <= 8 or abs(number) < 1e-4 for number in found)
     assert found == [float(f"{number:.6f}") for number in found]
     assert all(0 <= number <= 1 for number in found)
@@ -227,9 +227,10 @@ def test_a_folder_comes_out_by_name_whatever_the_batches(folder, asking, seen) -
     assert not (folder / "out.errors.jsonl").exists()
 
 
-def shown(asking, seen) -> int:
-    """The number of a scene that an event is told of."""
-    return next(number for number, answer in enumerate(asking(seen)) if answer.event)
+def shown(asking, seen) -> str:
+    """The name of a picture that an event is told of."""
+    names = [*map(str, range(len(SCENES))), "black"]
+    return next(name for name, answer in zip(names, asking(seen), strict=True) if answer.event)
 
 
 def test_records_keep_their_keys_and_give_their_own_fillers(folder, asking, seen) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -138,9 +139,8 @@ def test_its_terms_are_said_once_a_process(caplog):
 def test_mini_knows_photographs_that_it_has_not_seen(mini, corpora, tmp_path):
     """Among 100 photographs, of which 1 would be right by chance; its card says how it does among 1,000."""
     rows = (corpora / "flickr8k" / "dev.jsonl").read_text(encoding="utf-8").splitlines()[:100]
-    (tmp_path / "dev").symlink_to((corpora / "flickr8k" / "dev").resolve())
     (tmp_path / "dev.jsonl").write_text("\n".join(rows), encoding="utf-8")
-    found = recalled(mini, tmp_path / "dev.jsonl")
+    found = recalled(mini, tmp_path / "dev.jsonl", corpora / "flickr8k")
     assert found["image to text R@1"] > 35
     assert found["text to image R@1"] > 30
 
@@ -193,8 +193,9 @@ def few(corpora, tmp_path):
     for file, count in (("flickr8k/train.jsonl", 8), ("flickr8k/dev.jsonl", 12), ("text/voa_captions.jsonl", 2)):
         rows = (corpora / file).read_text(encoding="utf-8").splitlines()[:count]
         (data / file).write_text("\n".join(rows), encoding="utf-8")
-    for split in ("train", "dev"):
-        (data / "flickr8k" / split).symlink_to((corpora / "flickr8k" / split).resolve())
+        for image in (json.loads(row)["image"] for row in rows if file.startswith("flickr8k")):
+            (data / "flickr8k" / image).parent.mkdir(exist_ok=True)
+            shutil.copy(corpora / "flickr8k" / image, data / "flickr8k" / image)
     return data
 
 

@@ -23,8 +23,8 @@ MODEL = asked()
 
 def test_the_shipped_model_is_loaded_by_its_name() -> None:
     model = ClipEvent.load("mini", device="cpu")
-    assert (model.name, model.side, model.device.type) == ("mini", 96, "cpu")
-    assert model.encode_texts(["Police arrest a man."]).shape == (1, 128)
+    assert (model.name, model.side, model.device.type) == ("mini", 129, "cpu")
+    assert model.encode_texts(["Police arrest a man."]).shape == (1, 256)
     assert model.scale == pytest.approx(model.loaded.model.logit_scale.exp().item())
 
 

@@ -247,19 +247,19 @@ def test_somebody_else_is_said_in_the_place_of_nobody():
 @pytest.mark.parametrize("ontology", ["news", None])
 def test_nobody_who_fits_leaves_every_role_empty(mini, ontology):
     kind = "Justice:Arrest-Jail" if ontology else "arrest"
-    assert assign(mini, torch.ones(0, 128), kind, [PRIEST], ontology, exact=0) == []
-    found = assign(mini, torch.ones(2, 128), kind, [], ontology)
+    assert assign(mini, torch.ones(0, 256), kind, [PRIEST], ontology, exact=0) == []
+    found = assign(mini, torch.ones(2, 256), kind, [], ontology)
     assert [one.fillers for one in found] == [{}, {}]
     assert found[0].to_dict()["arguments"] == []
-    narrow = assign(mini, torch.ones(1, 128), "Contact:Meet", [PRIEST, NURSE, BEACH], exact=0, width=1)[0]
+    narrow = assign(mini, torch.ones(1, 256), "Contact:Meet", [PRIEST, NURSE, BEACH], exact=0, width=1)[0]
     assert 0 < narrow.probability <= 1  # whatever the search comes to
-    alone = assign(mini, torch.ones(1, 128), "Life:Marry", [Candidate("a priest", "person")])[0]
+    alone = assign(mini, torch.ones(1, 256), "Life:Marry", [Candidate("a priest", "person")])[0]
     assert alone.fillers == {"Person": ()}  # nobody marries alone
     assert alone.by_role["Person"][None] == 1
 
 
 def test_a_verb_of_the_open_ontology_is_assigned(mini):
-    found = assign(mini, torch.eye(128)[:1], "kick", [PRIEST, BEACH], None)[0]
+    found = assign(mini, torch.eye(256)[:1], "kick", [PRIEST, BEACH], None)[0]
     assert "Place" in found.by_role
     assert "a beach" not in found.by_role["Agent"]
 
@@ -275,11 +275,11 @@ def test_a_verb_of_the_open_ontology_is_assigned(mini):
     ],
 )
 def test_what_cannot_be_assigned_is_refused(mini, given, error, said):
-    usual = {"image": torch.ones(1, 128), "event_type": "Justice:Arrest-Jail", "candidates": [PRIEST]}
+    usual = {"image": torch.ones(1, 256), "event_type": "Justice:Arrest-Jail", "candidates": [PRIEST]}
     with pytest.raises(error, match=said):
         assign(mini, **{**usual, **given})
     with pytest.raises(ValueError, match="another model"):
-        assign(mini, torch.ones(1, 128), "Life:Die", [PRIEST], texts=Texts(ClipEvent.__new__(ClipEvent)))
+        assign(mini, torch.ones(1, 256), "Life:Die", [PRIEST], texts=Texts(ClipEvent.__new__(ClipEvent)))
 
 
 def test_mini_tells_who_from_whom_more_often_than_chance(mini, texts, scenes):

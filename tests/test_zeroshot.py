@@ -83,7 +83,7 @@ def test_classes_may_have_different_numbers_of_prompts(model):
     means = np.stack([row.mean(0) for row in rows])
     expected = means / np.linalg.norm(means, axis=1, keepdims=True)
     np.testing.assert_allclose(ensembles(model, classes).numpy(), expected, atol=1e-6)
-    assert ensembles(model, []).shape == (0, 128)
+    assert ensembles(model, []).shape == (0, 256)
 
 
 def test_a_second_start_encodes_no_text(model, tmp_path):
@@ -204,7 +204,7 @@ def test_fewer_types_keep_their_rows(model):
 def test_without_types_there_is_the_background(model):
     ask = classifier(model, (), cache=None)
     image = model.encode_texts(["a landscape.", "Police arrest a man."])
-    assert ask.background.shape == (len(BACKGROUND), 128)
+    assert ask.background.shape == (len(BACKGROUND), 256)
     assert ask.probabilities(image).tolist() == [[1.0], [1.0]]
 
 

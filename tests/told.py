@@ -12,7 +12,7 @@ from clip_event.model import ClipEvent
 STEP = 10  # of grey from one photograph to the next: 25 of them
 
 
-def at(degrees, dimension=128):
+def at(degrees, dimension=256):
     """A unit vector that is this far round in the plane of the first two dimensions."""
     angle = math.radians(degrees)
     return pad(torch.tensor([math.cos(angle), math.sin(angle)]), (0, dimension - 2))
@@ -38,6 +38,6 @@ class Told(ClipEvent):
         return torch.stack([at(self.texts[text]) for text in texts])
 
     def see(self, pixels, patches=False):
-        # mini's preprocessing takes 0.5 from values between 0 and 1 and divides by 0.25
-        numbers = ((pixels.mean((1, 2, 3)) * 0.25 + 0.5) * 255 / STEP).round().int().tolist()
+        # mini's preprocessing takes 0.5 from values between 0 and 1 and divides by 0.5
+        numbers = ((pixels.mean((1, 2, 3)) * 0.5 + 0.5) * 255 / STEP).round().int().tolist()
         return torch.stack([at(self.images[number]) for number in numbers]), None

@@ -57,10 +57,10 @@ def evaluate(loaded: Loaded, scenes: Sequence[Scene], pictures: Tensor) -> dict[
     return found | _means(names, right(ahead))
 
 
-def recalled(loaded: Loaded, file: str | Path) -> dict[str, float]:
-    """Recall at 1 and 10 in per cent, as `clip-event evaluate retrieval` measures it."""
+def recalled(loaded: Loaded, file: str | Path, images: str | Path | None = None) -> dict[str, float]:
+    """Recall at 1 and 10 in per cent, as `clip-event evaluate retrieval` measures it; `images` is the file's folder."""
     model = ClipEvent(loaded, "mini", torch.device("cpu"))
-    found = evaluate_retrieval(model, str(file), Path(file).parent)
+    found = evaluate_retrieval(model, file, images or Path(file).parent)
     ways = {"image_to_text": "image to text", "text_to_image": "text to image"}
     return {f"{words} R@{most}": found[way][f"r{most}"] for most in (1, 10) for way, words in ways.items()}
 
