@@ -10,10 +10,10 @@ from towers import VOCABULARY, image_tower, wordpiece
 
 from benchmarks.recipes.data import prepare
 from benchmarks.recipes.handwritten import Line, read_lines, with_captions
-from benchmarks.recipes.maps import enter, early, make_maps
+from benchmarks.recipes.maps import early, enter, make_maps
 from benchmarks.recipes.measures import COLUMNS, PAIRS, read_measures
 from benchmarks.recipes.rows import ROWS, START
-from benchmarks.recipes.runs import Bench
+from benchmarks.recipes.runs import GRID, Bench
 from benchmarks.recipes.table import difference, figure, results
 from clip_event.model import ClipEvent
 from clip_event.models import load
@@ -156,7 +156,7 @@ def test_a_tiny_comparison_runs_and_is_kept(photographs, tmp_path):
     assert one["units"] == other["units"]  # the model on maps is the model on photographs
     done = bench.result("event, with local", 0)
     assert done["drift"] < 1
-    assert done["lr"] in (1e-4, 3e-4, 1e-3)
+    assert done["lr"] in GRID
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
     assert bench.result("event, with local", 0) == done
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}

@@ -2,7 +2,8 @@
 
     train.events.jsonl, dev.events.jsonl      one record a caption, with its events (open ontology)
     train.jsonl                               descriptions of `CAPTIONS` captions a photograph
-    held_out.jsonl                            of one caption of each of `HELD_OUT` other photographs, to choose by
+    held_out.jsonl                            of one caption of each of `HELD_OUT` other photographs, to choose by: the
+                                              one with the most kinds of negatives, since few have one of roles
     scenes/                                   drawn scenes of the split dev
 
 Said once and not anew in every epoch, so that no recipe waits for another's texts; all see the same captions.
@@ -43,11 +44,26 @@ def prepare(folder: Path, photographs: Path, held_out: int = HELD_OUT) -> None:
             with whole(chosen := folder / f"{name}.chosen.jsonl") as file:
                 file.writelines(lines)
             describe(chosen, out, Wanted(STYLES, NEGATIVES, salient_only=True), ontology="open")
+            if name == "held_out":
+                _richest(out)
+
+
+def _richest(descriptions: Path) -> None:
+    """Keep one description a photograph."""
+    kept: dict[str, tuple[int, str]] = {}
+    for line in descriptions.read_text(encoding="utf-8").splitlines(keepends=True):
+        row = json.loads(line)
+        kinds = len({negative["kind"] for pair in row["pairs"] for negative in pair["negatives"]})
+        if kinds > kept.get(row["image"], (-1, ""))[0]:
+            kept[row["image"]] = kinds, line
+    with whole(descriptions) as file:
+        file.writelines(line for _, line in kept.values())
 
 
 def _parts(events: Path, number: int) -> dict[str, list[str]]:
-    """Records with an event: of one caption of each held-out photograph, and of several of the others."""
-    draw, by_image = Random(0), defaultdict(list)
+    """Records with an event: of every caption of the held-out photographs, and of some of the others."""
+    draw = Random(0)
+    by_image: dict[str, list[str]] = defaultdict(list)
     with events.open(encoding="utf-8") as lines:
         for line in lines:
             if (record := json.loads(line))["events"]:
@@ -57,6 +73,6 @@ def _parts(events: Path, number: int) -> dict[str, list[str]]:
     draw.shuffle(images)
     held_out, train = images[:number], images[number:]
     return {
-        "held_out": [draw.choice(by_image[image]) for image in held_out],
+        "held_out": [line for image in held_out for line in by_image[image]],
         "train": [line for i in train for line in draw.sample(by_image[i], min(CAPTIONS, len(by_image[i])))],
     }

@@ -16,7 +16,6 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from timm.models.efficientnet import EfficientNet
 from torch import Tensor, nn
 
 from clip_event.assembly import Assembly, assemble
@@ -35,14 +34,16 @@ STAGE = 6
 """The first of MobileNetV2's seven stages that trains, counted from 0."""
 VIEWS = 2
 BATCH = 32
+PARTS = ("conv_stem", "bn1", "blocks", "conv_head", "bn2")
+"""Of timm's EfficientNet, which MobileNetV2 is one of, in the order they are run in."""
 
 
 def _trunk(model: nn.Module) -> Any:
     trunk = getattr(model.visual, "trunk", None)
-    if not isinstance(trunk, EfficientNet):
+    if not all(hasattr(trunk, part) for part in PARTS):
         raise ValueError(
-            f"found an image tower {type(trunk or model.visual).__name__}, expected timm's EfficientNet or MobileNetV2, "
-            "the towers that can be entered late; run the whole model with --full"
+            f"found an image tower {type(trunk or model.visual).__name__}, expected timm's MobileNetV2 or "
+            "EfficientNet, the towers that can be entered late; run the whole model with --full"
         )
     return trunk
 

@@ -1,8 +1,8 @@
 """What a recipe is measured on: dev photographs with three sets of negatives, retrieval, drawn scenes, and drift.
 
-    2022    the rules of the CLIP-Event code of 2022, see `benchmarks.negatives`
-    blind   the blind tier of our generator, in the styles that no recipe trains on
-    hand    written by hand, see `handwritten`
+2022    the rules of the CLIP-Event code of 2022, see `benchmarks.negatives`
+blind   the blind tier of our generator, in the styles that no recipe trains on
+hand    written by hand, see `handwritten`
 """
 
 import json
@@ -94,9 +94,14 @@ def _of_2022(records: Sequence[CaptionEvents], number: dict[str, int]) -> Iterab
                 yield Pair(number[str(chosen[place].image)], f"2022 {kind}", positive, negative)
 
 
+def drawn_from(records: Iterable[CaptionEvents]) -> Confusable:
+    """What the negatives of these records are drawn from, in the open ontology."""
+    return Confusable(None, Corpus(statement(record, event, None) for record in records for event in record.events))
+
+
 def _blind(records: Sequence[CaptionEvents], number: dict[str, int]) -> Iterable[Pair]:
     """At most one event negative a photograph, of which there are many, and every role negative."""
-    confusable = Confusable(None, Corpus(statement(record, event, None) for record in records for event in record.events))
+    confusable = drawn_from(records)
     tier = Blind(pair for record in records for pair in told_apart(record, confusable, Wanted(STYLES, KINDS)))
     there: set[int] = set()
     for record in records:

@@ -1,6 +1,7 @@
 """One run of the comparison: tune by a row's recipe with a seed and a learning rate, then measure; each is kept."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,8 +24,8 @@ from clip_event.patches import encode_images
 from templates.whole import whole
 
 Json = dict[str, Any]
-GRID = (1e-4, 3e-4, 1e-3)
-CHECKED = 500
+GRID = (1e-4, 3e-4)
+CHECKED = 400
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,14 @@ class Bench:
         """The folder of a run that is done."""
         folder = self._folder(row, seed, lr)
         if not (folder / "open_clip_config.json").exists():
+            resume = (folder / "checkpoint.pt").exists()
+            if not resume:  # of a run that was killed nothing is left to go on from
+                shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True, exist_ok=True)
             (self.out / "cache").mkdir(exist_ok=True)
             if not (folder / "cache").exists():  # one index of the data for all runs
                 (folder / "cache").symlink_to((self.out / "cache").resolve())
             assembled = partial(assemble_on_maps, maps=self.maps["train"]) if self.maps else assemble
-            resume = (folder / "checkpoint.pt").exists()
             # of the short texts of photographs, attention in plain matrix products is fastest on a CPU
             with sdpa_kernel(SDPBackend.MATH):
                 finetune(self.config(row, seed, lr), resume=resume, say=_silent, assembled=assembled)

@@ -22,7 +22,9 @@ DRAWS = 2000
 def results(out: Path) -> dict[str, list[Json]]:
     """What is done, by row in the order of the rows, by seed."""
     found = [json.loads(path.read_text(encoding="utf-8")) for path in (out / "results").glob("*.json")]
-    rows = {row: sorted((one for one in found if one["row"] == row), key=lambda one: one["seed"]) for row in (START, *ROWS)}
+    rows = {
+        row: sorted((one for one in found if one["row"] == row), key=lambda one: one["seed"]) for row in (START, *ROWS)
+    }
     return {row: runs for row, runs in rows.items() if runs}
 
 
@@ -44,7 +46,9 @@ def spread(runs: Sequence[Json], column: str) -> float:
     return float(100 * (right.sum(1) / of.sum(1)).std(ddof=1)) if len(runs) > 1 else float("nan")
 
 
-def difference(runs: Sequence[Json], others: Sequence[Json], column: str, draws: int = DRAWS) -> tuple[float, float, float]:
+def difference(
+    runs: Sequence[Json], others: Sequence[Json], column: str, draws: int = DRAWS
+) -> tuple[float, float, float]:
     """How many points a row is above another, and the 95 % interval when photographs and seeds are drawn again.
 
     Paired: a drawn photograph counts in both rows, and so does a drawn seed where both have it; a row of one run (no
@@ -67,7 +71,9 @@ def difference(runs: Sequence[Json], others: Sequence[Json], column: str, draws:
 def show(out: Path) -> None:
     """Print the figures, and the differences from no tuning and from `negclip`."""
     found, console = results(out), Console(width=220)
-    table = Table("", "seeds", "lr", "alpha", *COLUMNS, "cosine with start", "s a step", title="per cent, mean over seeds")
+    table = Table(
+        "", "seeds", "lr", "alpha", *COLUMNS, "cosine with start", "s a step", title="per cent, mean over seeds"
+    )
     for row, runs in found.items():
         cells = [_cell(figure(runs, column), spread(runs, column)) for column in COLUMNS]
         drift = f"{np.mean([run['drift'] for run in runs]):.3f}"
