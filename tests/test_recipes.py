@@ -1,6 +1,9 @@
 """The comparison of recipes: the file of negatives, the tower entered late, the bootstrap, and a tiny run of it all."""
 
+import itertools
 import json
+import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -9,14 +12,17 @@ from runs import MODEL
 from towers import VOCABULARY, image_tower, wordpiece
 
 from benchmarks.recipes.data import prepare
+from benchmarks.recipes.figure import labels, points, svg
 from benchmarks.recipes.handwritten import Line, read_lines, with_captions
 from benchmarks.recipes.maps import early, enter, make_maps
 from benchmarks.recipes.measures import COLUMNS, PAIRS, read_measures
+from benchmarks.recipes.page import Card, Text, render
 from benchmarks.recipes.rows import ROWS, START
 from benchmarks.recipes.runs import GRID, Bench
 from benchmarks.recipes.table import difference, figure, results
 from clip_event.model import ClipEvent
-from clip_event.models import load
+from clip_event.models import load, save
+from clip_event.page import Mark
 from clip_event.patches import encode_images
 from clip_event.scenes import scenes
 
@@ -114,6 +120,45 @@ def test_a_difference_is_paired():
     assert high - low == pytest.approx(2 * 1.96 * 100 * (0.1 * 0.9 / 1000) ** 0.5, rel=0.1)
 
 
+def test_the_figure_shows_what_is_gained_and_lost():
+    def runs(row, pairs, recall):
+        units = {name: {"right": [pairs / 100], "of": [1.0]} for name in PAIRS}
+        units |= {name: {"right": [recall / 100], "of": [1.0]} for name in ("image to text", "text to image")}
+        return [{"row": row, "seed": 0, "units": units}]
+
+    found = {START: runs(START, 60, 20), "negclip": runs("negclip", 64, 17), "event": runs("event", 63, 19.5)}
+    made = {one.name: (one.kept, one.gain) for one in points(found)}
+    assert made == {
+        START: (0, 0),
+        "negclip": (pytest.approx(-3), pytest.approx(4)),
+        "event": (pytest.approx(-0.5), pytest.approx(3)),
+    }
+    circles = [one.attrib for one in ElementTree.fromstring(svg(points(found))) if one.tag.endswith("circle")]
+    start, negclip, event = [(float(one["cx"]), float(one["cy"])) for one in circles]
+    assert negclip[0] < event[0] < start[0]
+    assert negclip[1] < event[1] < start[1]  # down is more in px
+
+
+def test_labels_of_points_in_one_place_do_not_cover_each_other():
+    found = labels([(100.0, 100.0, "negclip")] * 5)
+    heights = sorted(y for _, y in found)
+    assert all(after - before >= 14 for before, after in itertools.pairwise(heights))
+
+
+def test_the_page_says_which_text_was_nearest_and_escapes_captions():
+    texts = [Text("", "A dog bites a man.", 30, 41), Text("role", "A man bites a dog.", 31, -40)]
+    event = {"type": "bite", "arguments": [{"role": "Agent", "text": "dog"}]}
+    card = Card("a.jpg", None, [Mark("<script>A dog bites a man</script>")], event, texts)
+    assert card.nearest == (False, True)
+    html = render([card], "mini", "event")
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+    assert "for 0 of 1 photographs before and for 1 after" in html
+    assert re.search(r'class="nearest">31\.0<', html)
+    assert re.search(r'class="nearest">41\.0<', html)
+    assert "−40.0" in html
+
+
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory):
     """Drawn scenes in the place of photographs, and a small model of the right class."""
@@ -129,8 +174,6 @@ def photographs(tmp_path_factory):
     config["text_cfg"] = config["text_cfg"] | {"vocab_size": VOCABULARY}
     preprocess = {"mean": [0.5] * 3, "std": [0.5] * 3}
     (model / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": preprocess}))
-    from clip_event.models import save
-
     save(model, load(str(model), random=1), {})
     negative = {"image": lines[0]["image"], "caption": 1, "negative": "A dog flies .", "kind": "event"}
     (folder / "written.jsonl").write_text(json.dumps(negative) + "\n")

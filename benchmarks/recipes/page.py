@@ -105,7 +105,7 @@ def render(found: Sequence[Card], before: str, after: str) -> str:
     environment = engine(autoescape=True)
     assert environment.loader is not None
     environment.loader = ChoiceLoader([PackageLoader("benchmarks.recipes", "."), environment.loader])
-    environment.filters["signed"] = signed
+    environment.filters |= {"signed": signed, "cosine": lambda value: f"{value:.1f}".replace("-", "−")}
     style = sealed(environment, "photographs.css", pictures=True)
     kept = [sum(card.nearest[side] for card in found) for side in (0, 1)]
     return environment.get_template("photographs.html").render(
@@ -125,7 +125,7 @@ def main() -> None:
     found = list(cards(before, after, given.events, given.photographs))
     given.out.parent.mkdir(parents=True, exist_ok=True)
     with whole(given.out) as file:
-        file.write(render(found, given.before, Path(given.after).name))
+        file.write(render(found, Path(given.before).name, Path(given.after).name))
 
 
 if __name__ == "__main__":
