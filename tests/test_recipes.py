@@ -102,7 +102,7 @@ def test_a_figure_is_the_mean_over_seeds_and_a_difference_its_own():
     tuned = [run("event", 0, [1, 2, 1], [1, 2, 1]), run("event", 1, [0, 2, 1], [1, 2, 1])]
     assert figure(start, "hand swap") == 50
     assert figure(tuned, "hand swap") == pytest.approx((100 + 75) / 2)
-    apart, low, high = difference(tuned, start, "hand swap")
+    apart, low, high = difference(tuned, start, ["hand swap"])
     assert apart == pytest.approx(37.5)
     assert low < apart < high
 
@@ -114,7 +114,7 @@ def test_a_difference_is_paired():
     more = hard.copy()
     more[np.flatnonzero(~hard)[:100]] = True
     rows = [[run(name, 0, right.astype(float).tolist(), [1.0] * 1000)] for name, right in (("a", more), ("b", hard))]
-    apart, low, high = difference(*rows, "hand swap")
+    apart, low, high = difference(*rows, ["hand swap"])
     assert apart == pytest.approx(10)
     # a binomial share of 0.1 of 1000; unpaired it would be more than twice as wide
     assert high - low == pytest.approx(2 * 1.96 * 100 * (0.1 * 0.9 / 1000) ** 0.5, rel=0.1)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.recipes.data import prepare
 from benchmarks.recipes.maps import Maps, make_maps
-from benchmarks.recipes.measures import Measures, read_measures
+from benchmarks.recipes.measures import Measures, read_measures, text_alone
 from benchmarks.recipes.rows import MAIN, ROWS, START
 from benchmarks.recipes.runs import Bench
 from benchmarks.recipes.table import show
@@ -68,7 +68,7 @@ def main() -> None:
             began = time.monotonic()
             shared.result(row, seed)
             print(f"{time.strftime('%H:%M:%S')} {row}, seed {seed}: {time.monotonic() - began:.0f} s", flush=True)
-    show(given.out)
+    show(given.out, text_alone(read_measures(given.out / "data", given.photographs)))
 
 
 if __name__ == "__main__":

@@ -33,11 +33,23 @@ ABLATION: dict[str, Json] = {
 }
 """What is changed of `event`. "No way back" leaves out the interpolation with the starting weights."""
 
+TRIED: dict[str, Json] = {
+    "appended too": {"losses": {"appended": True}},
+    "appended for hard": {"losses": {"appended": True, "hard": 0.0}},
+    "one style, appended for hard": {
+        "data": {"texts": 1, "styles": ("caption",)},
+        "losses": {"appended": True, "hard": 0.0},
+    },
+    "retention 1": {"losses": {"retention": 1.0}},
+}
+"""Changes of `event` that the first table led to. "Appended": the negatives join the softmax over the batch's texts, as
+in `negclip`, beside the loss of their own or in its place."""
+
 ALPHAS = (0.25, 0.5, 0.75, 1.0)
 ROWS: dict[str, Json] = {
     **{name: {"evaluation": {"alphas": ALPHAS if name == OURS else (1.0,)}, **row} for name, row in MAIN.items()},
     **{
         f"{OURS}, {name}": {"preset": "event", "evaluation": {"alphas": ALPHAS}, **row}
-        for name, row in ABLATION.items()
+        for name, row in (ABLATION | TRIED).items()
     },
 }

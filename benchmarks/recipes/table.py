@@ -1,8 +1,9 @@
 """The table of what is done, with intervals by a paired bootstrap over photographs and seeds."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.recipes.measures import COLUMNS
+from benchmarks.recipes.measures import COLUMNS, GROUPS, PAIRS, SCENES
 from benchmarks.recipes.rows import ROWS, START
 
 Json = dict[str, Any]
@@ -47,9 +48,11 @@ def spread(runs: Sequence[Json], column: str) -> float:
 
 
 def difference(
-    runs: Sequence[Json], others: Sequence[Json], column: str, draws: int = DRAWS
+    runs: Sequence[Json], others: Sequence[Json], columns: Sequence[str], draws: int = DRAWS
 ) -> tuple[float, float, float]:
     """How many points a row is above another, and the 95 % interval when photographs and seeds are drawn again.
+
+    Of several columns, all of the same photographs, it is the mean.
 
     Paired: a drawn photograph counts in both rows, and so does a drawn seed where both have it; a row of one run (no
     tuning) is the same for every seed.
@@ -57,19 +60,28 @@ def difference(
     if others[0]["row"] != START:
         seeds = {run["seed"] for run in runs} & {run["seed"] for run in others}
         runs, others = ([run for run in each if run["seed"] in seeds] for each in (runs, others))
-    (right, of), (other, _) = units(runs, column), units(others, column)
-    apart = right - other  # (seeds, units): one run stands beside every seed
     chance = np.random.default_rng(0)
-    photographs = chance.multinomial(apart.shape[1], np.full(apart.shape[1], 1 / apart.shape[1]), size=draws)
-    drawn = chance.integers(len(apart), size=(draws, len(apart)))
-    share = (photographs @ apart.T) / (photographs @ of.T)
-    means = np.take_along_axis(share, drawn, 1).mean(1)
-    low, high = 100 * np.percentile(means, (2.5, 97.5))
-    return float(100 * (apart.sum(1) / of.sum(1)).mean()), float(low), float(high)
+    shares = []
+    for column in columns:
+        (right, of), (other, _) = units(runs, column), units(others, column)
+        apart = right - other  # (seeds, photographs): one run stands beside every seed
+        if not shares:
+            many = apart.shape[1]
+            drawn = chance.multinomial(many, np.full(many, 1 / many), size=draws)
+            photographs = np.concatenate([np.ones((1, many)), drawn])  # all of them first
+        shares.append((photographs @ apart.T) / (photographs @ of.T))
+    share = 100 * np.mean(shares, axis=0)
+    seeds = chance.integers(share.shape[1], size=(draws, share.shape[1]))
+    low, high = np.percentile(np.take_along_axis(share[1:], seeds, 1).mean(1), (2.5, 97.5))
+    return float(share[0].mean()), float(low), float(high)
 
 
-def show(out: Path) -> None:
-    """Print the figures, and the differences from no tuning and from `negclip`."""
+def show(out: Path, alone: Mapping[str, float] = MappingProxyType({})) -> None:
+    """Print the figures, and the differences from no tuning and from `negclip`.
+
+    Args:
+        alone: what `measures.text_alone` found, for a row of its own.
+    """
     found, console = results(out), Console(width=220)
     table = Table(
         "", "seeds", "lr", "alpha", *COLUMNS, "cosine with start", "s a step", title="per cent, mean over seeds"
@@ -80,12 +92,15 @@ def show(out: Path) -> None:
         alpha = " ".join(f"{run['alpha']:g}" for run in runs if "alpha" in run)
         step = f"{np.mean([run['seconds'] for run in runs]):.2f}" if "seconds" in runs[0] else ""
         table.add_row(row, str(len(runs)), f"{runs[0]['lr']:g}" if "lr" in runs[0] else "", alpha, *cells, drift, step)
+    if alone:
+        table.add_row("text alone", "", "", "", *(f"{alone[column]:.1f}" for column in PAIRS))
     console.print(table)
+    groups = {**{column: (column,) for column in ("hand swap", "hand event", SCENES)}, **GROUPS}
     for other in (name for name in BESIDE if name in found):
-        beside = Table("", *COLUMNS, title=f"points above {other}, 95 % interval over photographs and seeds")
+        beside = Table("", *groups, title=f"points above {other}, 95 % interval over photographs and seeds")
         for row, runs in found.items():
             if row not in (START, other):
-                beside.add_row(row, *(_apart(difference(runs, found[other], column)) for column in COLUMNS))
+                beside.add_row(row, *(_apart(difference(runs, found[other], group)) for group in groups.values()))
         console.print(beside)
 
 
