@@ -197,6 +197,8 @@ def test_a_tiny_comparison_runs_and_is_kept(photographs, tmp_path):
     one, other = bench.result(START, 0), whole.result(START, 0)
     assert one["drift"] == pytest.approx(1, abs=1e-5)
     assert one["units"] == other["units"]  # the model on maps is the model on photographs
+    states = [load(str(folder)).model.state_dict() for folder in (name, whole.tuned("negclip", 0, 1e-3))]
+    assert not torch.equal(*(state["visual.trunk.conv_stem.weight"] for state in states))
     done = bench.result("event, with local", 0)
     assert done["drift"] < 1
     assert done["lr"] in GRID

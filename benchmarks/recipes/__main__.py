@@ -34,16 +34,8 @@ def order(seeds: int) -> Iterator[tuple[str, int]]:
         yield from ((row, seed) for seed in some for row in ROWS if row not in MAIN)
 
 
-def bench(out: Path, photographs: Path, model: str, steps: int, batch: int, full: bool) -> Bench:
-    """Data and feature maps, made where they are not there."""
-    prepare(out / "data", photographs)
-    measures = read_measures(out / "data", photographs)
-    return Bench(
-        out, photographs, model, steps, batch, measures, None if full else _maps(out, photographs, model, measures)
-    )
-
-
 def _maps(out: Path, photographs: Path, model: str, measures: Measures) -> dict[str, Maps]:
+    """Made where they are not there."""
     loaded = ClipEvent.load(model)
     train = list(read_captions(photographs / "train.jsonl"))
     asked = {"train": (train, photographs), "dev": (measures.names, photographs)}
@@ -60,15 +52,20 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--seeds", type=int, default=len(SEEDS), choices=range(1, len(SEEDS) + 1))
     parser.add_argument("--full", action="store_true", help="the whole model on photographs")
+    parser.add_argument("--workers", type=int, default=8, help="that read photographs, with --full")
     parser.add_argument("--table", action="store_true", help="only the table of what is done")
     given = parser.parse_args()
+    out, photographs, model = given.out, given.photographs, given.model
     if not given.table:
-        shared = bench(given.out, given.photographs, given.model, given.steps, given.batch, given.full)
+        prepare(out / "data", photographs)
+        measures = read_measures(out / "data", photographs)
+        maps = None if given.full else _maps(out, photographs, model, measures)
+        shared = Bench(out, photographs, model, given.steps, given.batch, measures, maps, given.workers)
         for row, seed in order(given.seeds):
             began = time.monotonic()
             shared.result(row, seed)
             print(f"{time.strftime('%H:%M:%S')} {row}, seed {seed}: {time.monotonic() - began:.0f} s", flush=True)
-    show(given.out, text_alone(read_measures(given.out / "data", given.photographs)))
+    show(out, text_alone(read_measures(out / "data", photographs)))
 
 
 if __name__ == "__main__":

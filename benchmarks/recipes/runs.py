@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,6 +40,7 @@ class Bench:
         steps, batch: the same for all recipes.
         measures: what is asked.
         maps: feature maps of train, dev and scenes by name; None to run the whole model on photographs.
+        workers: of the trainer, where it reads photographs.
     """
 
     out: Path
@@ -48,6 +50,7 @@ class Bench:
     batch: int
     measures: Measures
     maps: dict[str, Maps] | None
+    workers: int = 0
 
     def config(self, row: str, seed: int, lr: float) -> Config:
         data = self.out / "data"
@@ -63,7 +66,7 @@ class Bench:
                 "images": str(self.photographs),
                 "ontology": "open",
                 "augment": self.maps is None,
-                "workers": 0 if self.maps else 8,
+                "workers": 0 if self.maps else self.workers,
             },
             "optim": {"lr": lr, "batch": self.batch, "steps": self.steps, "epochs": 100},
             "evaluation": {"most": CHECKED, "gallery": CHECKED, "cases": 0},
@@ -84,10 +87,13 @@ class Bench:
             if not (folder / "cache").exists():  # one index of the data for all runs
                 (folder / "cache").symlink_to((self.out / "cache").resolve())
             assembled = partial(assemble_on_maps, maps=self.maps["train"]) if self.maps else assemble
-            # of the short texts of photographs, attention in plain matrix products is fastest on a CPU
-            with sdpa_kernel(SDPBackend.MATH):
+            with self._attention():
                 finetune(self.config(row, seed, lr), resume=resume, say=_silent, assembled=assembled)
         return folder
+
+    def _attention(self) -> AbstractContextManager[None]:
+        """Of texts as short as captions, attention in plain matrix products is fastest on a CPU."""
+        return sdpa_kernel(SDPBackend.MATH) if self.maps else nullcontext()
 
     def _folder(self, row: str, seed: int, lr: float) -> Path:
         return self.out / "runs" / f"{row.replace(', ', '-').replace(' ', '-')}-{lr:g}-{seed}"
@@ -127,11 +133,11 @@ class Bench:
         """Embeddings by a model of all that is measured."""
         model = ClipEvent.load(name)
         texts, asked = texts_of(self.measures), self.measures
-        with sdpa_kernel(SDPBackend.MATH):
+        with self._attention():
             text = dict(zip(texts, model.encode_texts(texts), strict=True))
         if self.maps is None:
-            image = model.encode_images([self.photographs / name for name in asked.names], workers=8)
-            scene = model.encode_images([self.out / "data/scenes" / name for name in asked.scenes], workers=8)
+            image = model.encode_images([self.photographs / name for name in asked.names])
+            scene = model.encode_images([self.out / "data/scenes" / name for name in asked.scenes])
         else:
             enter(model.loaded.model)
             image = late(model, self.maps["dev"], asked.names)
