@@ -27,6 +27,7 @@ from clip_event.metrics import Metrics, metrics
 from clip_event.missing import Missing
 from clip_event.models import save
 from clip_event.optimizer import LARGEST_SCALE, optimizer, share
+from clip_event.prepare import Progress
 from clip_event.ranks import Place, anywhere, placed, wait
 from clip_event.retention import interpolate
 from clip_event.steps import backward
@@ -35,6 +36,7 @@ from clip_event.validation import Result, hardest
 from templates.whole import whole
 
 Say = Callable[[str], None]
+Assemble = Callable[[Config, Place, Progress | None], Assembly]
 
 
 class FinetuneError(ValueError):
@@ -45,12 +47,13 @@ class Stopped(Exception):
     """The run was asked to stop; where it stood is saved."""
 
 
-def finetune(config: Config, *, resume: bool = False, say: Say = print) -> Path:
+def finetune(config: Config, *, resume: bool = False, say: Say = print, assembled: Assemble = assemble) -> Path:
     """Tune the model and write the run's folder, whose path is returned.
 
     Args:
         resume: go on from the folder's checkpoint; on a CPU to the same losses, bit for bit.
         say: takes lines for people.
+        assembled: makes what the loop runs on, where it is to be other than `assemble` makes it.
 
     Raises:
         FinetuneError: the folder is another run's, or a loss is not finite (with the ids of the batch).
@@ -63,7 +66,7 @@ def finetune(config: Config, *, resume: bool = False, say: Say = print) -> Path:
         if config.optim.batch % place.world:
             raise FinetuneError(f"optim.batch={config.optim.batch} cannot be shared evenly by {place.world} processes")
         folder = _folder(config, resume) if place.rank == 0 else Path(config.out)
-        assembly = assemble(config, place, _progress(say) if place.rank == 0 else None)
+        assembly = assembled(config, place, _progress(say) if place.rank == 0 else None)
         speak = say if place.rank == 0 else _quiet
         for line in assembly.lines():
             speak(line)
