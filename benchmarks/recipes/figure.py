@@ -51,7 +51,7 @@ def labels(places: Sequence[tuple[float, float, str]]) -> list[tuple[float, floa
     taken = [(x - 5, y - 5, x + 5, y + 5) for x, y, _ in places]
     found = []
     for x, y, name in places:
-        for step in (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5):
+        for step in sorted(range(-9, 10), key=abs):
             box = (x + 8, y + step * LINE - 7, x + 8 + LETTER * len(name), y + step * LINE + 7)
             if not any(a < box[2] and c > box[0] and b < box[3] and d > box[1] for a, b, c, d in taken):
                 break
