@@ -36,7 +36,7 @@ def order(seeds: int) -> Iterator[tuple[str, int]]:
 
 def _maps(out: Path, photographs: Path, model: str, measures: Measures) -> dict[str, Maps]:
     """Made where they are not there."""
-    loaded = ClipEvent.load(model)
+    loaded = ClipEvent.load(model, device="cpu")
     train = list(read_captions(photographs / "train.jsonl"))
     asked = {"train": (train, photographs), "dev": (measures.names, photographs)}
     asked["scenes"] = measures.scenes, out / "data/scenes"

@@ -15,7 +15,7 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.recipes.measures import GROUPS
-from benchmarks.recipes.rows import MAIN, START
+from benchmarks.recipes.rows import MAIN, OURS, START
 from benchmarks.recipes.table import figure, results
 from clip_event.charts import Axis, axis
 from templates.whole import whole
@@ -51,7 +51,7 @@ def labels(places: Sequence[tuple[float, float, str]]) -> list[tuple[float, floa
     taken = [(x - 5, y - 5, x + 5, y + 5) for x, y, _ in places]
     found = []
     for x, y, name in places:
-        for step in (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5):
+        for step in sorted(range(-9, 10), key=abs):
             box = (x + 8, y + step * LINE - 7, x + 8 + LETTER * len(name), y + step * LINE + 7)
             if not any(a < box[2] and c > box[0] and b < box[3] and d > box[1] for a, b, c, d in taken):
                 break
@@ -64,7 +64,7 @@ def svg(made: Sequence[Point]) -> str:
     """The figure; readable on light and dark pages."""
     x = axis([0.0, *(point.kept for point in made)], LEFT, WIDTH - RIGHT)
     y = axis([0.0, *(point.gain for point in made)], HEIGHT - BOTTOM, TOP)
-    places = [(x.at(point.kept), y.at(point.gain), point.name) for point in made]
+    places = [(x.at(point.kept), y.at(point.gain), point.name.removeprefix(f"{OURS}, ")) for point in made]
     lines = [*_axes(x, y)]
     for (cx, cy, name), (at, line) in zip(places, labels(places), strict=True):
         kind = "main" if name in (START, *MAIN) else "part"
@@ -74,7 +74,7 @@ def svg(made: Sequence[Point]) -> str:
         lines.append(f'<text class="{kind}" x="{at:.1f}" y="{line:.1f}">{escape(name)}</text>')
     style = (
         "text{font:12px system-ui,Arial,sans-serif;fill:#5c6370}text.main{font-weight:bold;fill:#1f5fa8}"
-        "circle.main{fill:#1f5fa8}circle.part{fill:#8a909c}path{fill:none;stroke:#b9b4a8}path.zero{stroke:#5c6370}"
+        "circle.main{fill:#1f5fa8}circle.part{fill:#8a909c}path{fill:none;stroke:#e6e2d8}path.zero,path.lead{stroke:#8a909c}"
         "rect{fill:#fbfaf7}"
     )
     about = "Change of accuracy on hard negatives against change of retrieval, one point a recipe"

@@ -131,7 +131,7 @@ class Bench:
 
     def seen(self, name: str) -> Seen:
         """Embeddings by a model of all that is measured."""
-        model = ClipEvent.load(name)
+        model = ClipEvent.load(name, device="cpu" if self.maps else "auto")
         texts, asked = texts_of(self.measures), self.measures
         with self._attention():
             text = dict(zip(texts, model.encode_texts(texts), strict=True))

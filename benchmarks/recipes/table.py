@@ -61,7 +61,7 @@ def difference(
         seeds = {run["seed"] for run in runs} & {run["seed"] for run in others}
         runs, others = ([run for run in each if run["seed"] in seeds] for each in (runs, others))
     chance = np.random.default_rng(0)
-    shares = []
+    shares: list[Floats] = []
     for column in columns:
         (right, of), (other, _) = units(runs, column), units(others, column)
         apart = right - other  # (seeds, photographs): one run stands beside every seed
@@ -71,8 +71,8 @@ def difference(
             photographs = np.concatenate([np.ones((1, many)), drawn])  # all of them first
         shares.append((photographs @ apart.T) / (photographs @ of.T))
     share = 100 * np.mean(shares, axis=0)
-    seeds = chance.integers(share.shape[1], size=(draws, share.shape[1]))
-    low, high = np.percentile(np.take_along_axis(share[1:], seeds, 1).mean(1), (2.5, 97.5))
+    picked = chance.integers(share.shape[1], size=(draws, share.shape[1]))
+    low, high = np.percentile(np.take_along_axis(share[1:], picked, 1).mean(1), (2.5, 97.5))
     return float(share[0].mean()), float(low), float(high)
 
 
