@@ -1,8 +1,9 @@
 """What a training step costs that knows events, against a plain one, and against the scheme of 2022.
 
-    python -m benchmarks.step [--model ViT-B-32] [--batch 32] [--small 4] [--repeats 5] [--profile]
+    python -m benchmarks.step [--model ViT-B-32] [--batch 32] [--small 4] [--parts step ...] [--profile]
 
-Random weights of the model's shape, photographs of noise, texts of drawn scenes: time does not hang on what is learnt.
+Random weights of the model's shape, photographs of noise, texts of drawn scenes, which are
+shorter than a newspaper's (`--events` takes others): time does not hang on what is learnt.
 Our step is the trainer's with the losses of the preset `event` (contrastive, hard, retention), and one description of
 an event with 4 hard negatives of it for each image. The plain step is open_clip's: its ClipLoss over one caption an
 image at 77 tokens. Both are whole steps, from zeroed gradients to AdamW; ours also clips the gradient, as the trainer
@@ -13,13 +14,15 @@ image tower once more, one transport problem after the other. Its graph nodes ar
 row tells what it costs where four nodes a graph are encoded as texts of their own.
 
 On a CPU it runs on one core and counts the process's own seconds, which other programs on the machine disturb least.
-The first rows are measured at `--batch`, the others at `--small`, since they are many.
+The first row is measured at `--batch`, the others at `--small` or near it, since they are many.
 """
 
 import argparse
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import ot
@@ -29,7 +32,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.side_by_side import Row, alternately, cpu_ratio, keep, ratio, show
 from clip_event._open_clip import open_clip
-from clip_event.batches import Batch, Collate, Describer, Example
+from clip_event.batches import Batch, Collate, Describer, Example, Stated
 from clip_event.config import Config, parse_config
 from clip_event.models import Loaded, load
 from clip_event.objective import Features, Objective
@@ -41,42 +44,60 @@ from clip_event.steps import Encoder, backward
 from clip_event.texts import pad_id
 from templates.confusable import Confusable
 from templates.corpus import Corpus
-from templates.events import CaptionEvents
+from templates.events import CaptionEvents, read_events
 from templates.ontology import load_ontology
 from templates.pairs import Wanted
 from templates.statement import statement
 
 KINDS = ["event", "role", "filler"]
-NEGATIVES = {"event": 1, "role": 2, "filler": 1}
+NEGATIVES = {"event": 2, "role": 1, "filler": 1}
+"""Four of each event, of which two of the event: two exchanges of roles, as in the preset, need a third role filled."""
 TEXTS_2022, NODES_2022 = 3, 4
-CROPS = (0, 5, 10)
+SEARCHED = 10
+"""Records that are looked through for each image, as not all of them have all negatives."""
+CROPS = (5, 10)
+PARTS = ("step", "step-losses", "step-2022")
 ALIGNED = {"alignment": 0.25}
 Step = Callable[[], object]
 
 
-def records(count: int) -> list[CaptionEvents]:
-    """Drawn scenes' captions and events; no picture is drawn."""
-    return [CaptionEvents.model_validate(record_of(plan(number, split="train"))) for number in range(count)]
+def records(count: int, events: Path | None) -> list[CaptionEvents]:
+    """Captions with a salient event: of a file of events, or of drawn scenes, without drawing any."""
+    if events is None:
+        return [CaptionEvents.model_validate(record_of(plan(number, split="train"))) for number in range(count)]
+    found = list(islice((record for record in read_events(events) if record.shown()), count))
+    if len(found) < count:
+        raise SystemExit(f"{events}: {len(found)} records with an event that the photograph shows; {count} are needed")
+    return found
 
 
-def batch_of(loaded: Loaded, size: int, styles: tuple[str, ...], graphs: bool) -> Batch:
+def batch_of(loaded: Loaded, size: int, styles: tuple[str, ...], graphs: bool, events: Path | None = None) -> Batch:
     """A batch as the trainer's workers make it, each event said in every one of the styles."""
-    ontology, told = load_ontology(), records(8 * size)
+    ontology, told = load_ontology(), records(SEARCHED * size, events)
     corpus = Corpus(statement(record, event, ontology) for record in told for event in record.events)
     describer = Describer(Confusable(ontology, corpus), Wanted(styles, NEGATIVES, True), len(styles), graphs)
     noise = torch.Generator().manual_seed(0)
     side: Any = loaded.model.visual.image_size  # type: ignore[union-attr]
     pixels = torch.randn(size, 3, *(side if isinstance(side, tuple) else (side, side)), generator=noise)
     collate = Collate(loaded.tokenizer, KINDS, tuple(pixels.shape[1:]))
-    items = (Item(number, number, record, b"", "") for number, record in enumerate(told[:size]))
-    return collate([Example(item.number, pixels[item.number], describer(item, 0)) for item in items])
+    # an event with fewer negatives is left out, or the step would have less to do than is asked of it
+    full = Describer(describer.confusable, Wanted(("sentence",), NEGATIVES, True), 1, False)
+    items = (Item(number, number, record, b"", "") for number, record in enumerate(told))
+    chosen = list(islice((item for item in items if _negatives(full(item, 0)) == sum(NEGATIVES.values())), size))
+    if len(chosen) < size:
+        raise SystemExit(f"{len(chosen)} events of {len(told)} have all negatives; {size} are needed")
+    return collate([Example(item.id, pixels[row], describer(item, 0)) for row, item in enumerate(chosen)])
+
+
+def _negatives(stated: list[Stated]) -> int:
+    return sum(len(negatives) for one in stated for _, negatives in one.texts)
 
 
 class Ways:
     """The steps to compare. Ours share a model and its optimizer, and so do those of open_clip's kind."""
 
-    def __init__(self, name: str, device: torch.device) -> None:
-        self.loaded, self.device = load(name, device, random=0), device
+    def __init__(self, name: str, device: torch.device, events: Path | None = None) -> None:
+        self.loaded, self.device, self.events = load(name, device, random=0), device, events
         self.knowing, self.unknowing = self._trained(), self._trained(plain=True)
         self.start = self.loaded.model.eval().requires_grad_(False)
         self.pad, self.bf16 = pad_id(self.loaded.tokenizer), device.type == "cuda"
@@ -85,7 +106,9 @@ class Ways:
         """The trainer's step, by default with one sentence; losses on top of those of the preset."""
         config = self.config(losses)
         objective = Objective(config.losses, KINDS)
-        batch = batch_of(self.loaded, size, styles or ("sentence",), objective.needs_graphs).to(self.device)
+        batch = batch_of(self.loaded, size, styles or ("sentence",), objective.needs_graphs, self.events).to(
+            self.device
+        )
         model, adamw = self.knowing
         encoder = self._encoder(model, objective.needs_patches)
         start = self._encoder(self.start, False) if config.losses.retention else None
@@ -138,7 +161,7 @@ class Ways:
     def alignment(self, size: int) -> Step:
         """The alignment loss by itself, there and back, as in a step."""
         objective = Objective(self.config(ALIGNED).losses, KINDS)
-        batch = batch_of(self.loaded, size, ("sentence",), True).to(self.device)
+        batch = batch_of(self.loaded, size, ("sentence",), True, self.events).to(self.device)
         with torch.no_grad():
             seen = self._encoder(self.start, True).batch(batch)
         tensors = [one.float().requires_grad_() for one in (seen.image, seen.patches, seen.text) if one is not None]
@@ -164,8 +187,8 @@ class Ways:
         return Encoder(model, self.pad, self.loaded.full_length is None, patches, self.bf16)
 
     def _captions(self, size: int, texts: int) -> Batch:
-        batch = batch_of(self.loaded, size, ("caption",), graphs=False)
-        said = [record.caption for record in records(texts * size)]
+        batch = batch_of(self.loaded, size, ("caption",), False, self.events)
+        said = [record.caption for record in records(texts * size, self.events)]
         return replace(batch, tokens=self.loaded.tokenizer(said)).to(self.device)
 
 
@@ -218,14 +241,18 @@ def style_rows(ways: Ways, size: int, repeats: int) -> list[Row]:
     ]
 
 
-def rows_2022(ways: Ways, size: int, repeats: int) -> list[Row]:
-    steps = {f"{crops} crops": ways.of_2022(size, crops) for crops in CROPS}
-    steps["0 crops, nodes encoded"] = ways.of_2022(size, nodes=True)
-    times = alternately({"ours": ways.ours(size), **steps}, repeats)
-    note, ratios = f"2022 / ours, batch {size}", compared(ways)
-    return [
-        ratios(f"step-2022: {name}", times[name], times["ours"], ">= 1.5" * (name == "0 crops"), note) for name in steps
-    ]
+def rows_2022(ways: Ways, size: int, small: int, repeats: int) -> list[Row]:
+    """The scheme without crops at `size`, and with them, which costs much more, at `small`."""
+    ratios = compared(ways)
+    whole = {"0 crops": ways.of_2022(size), "0 crops, nodes encoded": ways.of_2022(size, nodes=True)}
+    cropped = {f"{crops} crops": ways.of_2022(small, crops) for crops in CROPS}
+    rows = []
+    for many, steps in ((size, whole), (small, cropped)):
+        times = alternately({"ours": ways.ours(many), **steps}, repeats)
+        for name in steps:
+            target, note = ">= 1.5" * (name == "0 crops"), f"2022 / ours, batch {many}"
+            rows.append(ratios(f"step-2022: {name}", times[name], times["ours"], target, note))
+    return rows
 
 
 def _flops(step: Step) -> int:
@@ -251,18 +278,27 @@ def main(arguments: list[str] | None = None) -> list[Row]:
     parser.add_argument("--small", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--events", type=Path, help="file of events to say, in place of those of drawn scenes")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--profile", action="store_true", help="print where the time goes, and measure nothing")
     given = parser.parse_args(arguments)
     if given.device == "cpu":
         torch.set_num_threads(1)
-    ways = Ways(given.model, torch.device(given.device))
+    ways = Ways(given.model, torch.device(given.device), given.events)
     if given.profile:
         profile(ways, given.small)
         return []
-    rows = [step_row(ways, given.batch, given.repeats), *style_rows(ways, given.small, given.repeats)]
-    rows += rows_2022(ways, max(2, given.small // 2), given.repeats)
-    show(rows)
-    keep(f"step-{given.model}-{given.device}", rows)
+    parts = {
+        "step": lambda: [step_row(ways, given.batch, given.repeats)],
+        "step-losses": lambda: style_rows(ways, given.small, given.repeats),
+        "step-2022": lambda: rows_2022(ways, 2 * given.small, max(2, given.small // 2), given.repeats),
+    }
+    rows = []
+    for name in given.parts:
+        found = parts[name]()
+        show(found)
+        keep("-".join([name, given.model, given.device, *([given.events.stem] if given.events else [])]), found)
+        rows += found
     return rows
 
 

@@ -161,7 +161,8 @@ def _turns(true: Statement, actors: Set[str]) -> list[Turn]:
     """The exchanges of two roles' fillers, and the rounds of three, in which every move is allowed."""
     if len(true.by_role) < 2:
         return []
-    may = {move for move in permutations(true.roles, 2) if _movable(true, *move, actors)}
+    sorts = {role: _sorts(true, role, actors) for role in true.roles}  # "a sign holds a woman" needs no look to refute
+    may = {(to, by) for to, by in permutations(true.roles, 2) if sorts[to] == sorts[by] and _movable(true, to, by)}
     turns: list[Turn] = [((a, b), (b, a)) for a, b in combinations(true.roles, 2) if {(a, b), (b, a)} <= may]
     for a, *rest in combinations(true.roles, 3):
         for b, c in permutations(rest):
@@ -177,11 +178,9 @@ def _sorts(true: Statement, role: str, actors: Set[str]) -> set[str]:
     return {"who" if s.entity in LIVING or s.phrase.text.casefold() in actors else "what" for s in true.of(role)}
 
 
-def _movable(true: Statement, to: str, source: str, actors: Set[str]) -> bool:
+def _movable(true: Statement, to: str, source: str) -> bool:
     """Whether `source`'s fillers could be `to`'s: allowed by their kinds, other things, and not the same event then."""
     if any(to in group and source in group for group in true.template.symmetric):
-        return False
-    if _sorts(true, to, actors) != _sorts(true, source, actors):  # "a sign holds a woman" is refuted without looking
         return False
     if not all(slot.entity and _may(slot, true.template, to) for slot in true.of(source)):
         return False
