@@ -25,6 +25,9 @@ def test_photographs_are_read_with_their_captions_and_a_line_without_any_is_name
     assert found.pictures.shape == (2, 8, 8, 3)
     assert found.pictures[:, 4, 4].tolist() == [[200, 100, 0], [7, 7, 7]]
     assert pixels(found.pictures)[0, :, 0, 0].tolist() == pytest.approx([0.5686, -0.2157, -1], abs=1e-4)
+    assert read_photographs(file, size=8, unseen=1).captions == [["one", "two"]]
+    with pytest.raises(ValueError, match="found 2 photographs, expected more than the 2 to leave out"):
+        read_photographs(file, unseen=2)
     file.write_text(json.dumps({"image": "a.png", "captions": []}))
     with pytest.raises(ValueError, match=r"photographs\.jsonl:1: no captions"):
         read_photographs(file)

@@ -65,23 +65,23 @@ class Settings:
     """How `mini` is trained; `scenes` are drawn once and stay in memory, 50 kB each.
 
     Attributes:
+        unseen: photographs at the end of the file that are left out, for those who tune `mini` to choose by.
         views: crops of each photograph that the frozen tower sees.
         batch, others: photographs in a step of the first lesson, and texts without a photograph.
         photographs, drawn: photographs and scenes in a step of the second.
         said: captions of a photograph in a step of the second.
-        twins: whether a scene stands beside its twin, whose caption is then a hard negative; else they meet by chance.
     """
 
     words: Lesson = field(default_factory=lambda: Lesson(steps=200, lr=1e-3))
-    both: Lesson = field(default_factory=lambda: Lesson(steps=480, lr=1e-3, average=0.99))
+    both: Lesson = field(default_factory=lambda: Lesson(steps=520, lr=1e-3, average=0.99))
+    unseen: int = 500
     scenes: int = 16_000
     views: int = 4
     batch: int = 512
     others: int = 96
-    photographs: int = 128
+    photographs: int = 144
     drawn: int = 128
     said: int = 2
-    twins: bool = True
     seed: int = 0
 
 
@@ -208,10 +208,8 @@ def _orders(count: int, batch: int, chance: torch.Generator) -> Iterator[Tensor]
 
 
 def _told(scenes: list[Scene], settings: Settings, chance: torch.Generator) -> Iterator[tuple[Tensor, list[str]]]:
-    """Rows of scenes with captions in other words each time, twins one after the other where they stand together."""
-    group = 2 if settings.twins else 1
-    for step, firsts in enumerate(_orders(len(scenes) // group, settings.drawn // group, chance)):
-        rows = (group * firsts[:, None] + torch.arange(group)).flatten()
+    """Rows of scenes with captions in other words each time; twins meet in a step by chance only."""
+    for step, rows in enumerate(_orders(len(scenes), settings.drawn, chance)):
         # a scene's seed is only its source of chance: what it shows stands in its other fields
         said = [replace(scenes[row], seed=settings.seed + 1 + step) for row in rows.tolist()]
         yield rows, [tell(scene).text for scene in said]
@@ -231,7 +229,7 @@ def make_mini(
         `clip_event.training.scores` of the weights as written: of scenes, and of the photographs for dev.
     """
     data, out = Path(data), Path(out)
-    photographs = read_photographs(data / PHOTOGRAPHS.format(split="train"))
+    photographs = read_photographs(data / PHOTOGRAPHS.format(split="train"), unseen=settings.unseen)
     own = [caption for captions in photographs.captions for caption in captions]
     with TemporaryDirectory() as start:
         loaded = begin(Path(start), own, settings.seed)

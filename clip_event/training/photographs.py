@@ -27,14 +27,20 @@ class Photographs:
     captions: list[list[str]]
 
 
-def read_photographs(file: str | Path, size: int = SIZE) -> Photographs:
+def read_photographs(file: str | Path, size: int = SIZE, unseen: int = 0) -> Photographs:
     """Photographs named in a JSONL of `image` and `captions`, resized to squares.
 
+    Args:
+        unseen: lines at the end of the file that are left out.
+
     Raises:
-        ValueError: a line has no captions, with its number.
+        ValueError: a line has no captions, with its number; or no line is left.
     """
     file, captions = Path(file), []
     lines = file.read_text(encoding="utf-8").splitlines()
+    if len(lines) <= unseen:
+        raise ValueError(f"{file}: found {len(lines)} photographs, expected more than the {unseen} to leave out")
+    lines = lines[: len(lines) - unseen]
     pictures = torch.empty(len(lines), size, size, 3, dtype=torch.uint8)
     for number, line in enumerate(lines):
         row = json.loads(line)
