@@ -2,11 +2,12 @@
 
     train.events.jsonl, dev.events.jsonl      one record a caption, with its events (open ontology)
     train.jsonl                               descriptions of `CAPTIONS` captions a photograph
-    held_out.jsonl                            of one caption of each of `HELD_OUT` other photographs, to choose by: the
-                                              one with the most kinds of negatives, since few have one of roles
+    held_out.jsonl                            of one caption of each of the last `HELD_OUT` photographs, to choose by:
+                                              the one with the most kinds of negatives, since few have one of roles
     scenes/                                   drawn scenes of the split dev
 
-Said once and not anew in every epoch, so that no recipe waits for another's texts; all see the same captions.
+Said once and not anew in every epoch, so that no recipe waits for another's texts; all see the same captions. The last
+photographs are those that `mini` has not been trained on: on others it can only get worse.
 """
 
 import json
@@ -15,6 +16,7 @@ from pathlib import Path
 from random import Random
 
 from clip_event.descriptions import describe
+from clip_event.evaluation.retrieval import read_captions
 from clip_event.scenes import scenes
 from extraction.extractor import EventExtractor
 from extraction.files import extract
@@ -31,7 +33,7 @@ def prepare(folder: Path, photographs: Path, held_out: int = HELD_OUT) -> None:
 
     Args:
         photographs: folder of `train.jsonl` and `dev.jsonl`, lines of `{"image", "captions"}`, and the photographs.
-        held_out: photographs to choose by.
+        held_out: photographs to choose by, the last of `train.jsonl`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for split in ("train", "dev"):
@@ -39,7 +41,8 @@ def prepare(folder: Path, photographs: Path, held_out: int = HELD_OUT) -> None:
             extract(photographs / f"{split}.jsonl", events, extractor=EventExtractor("open"), resume=True)
     if not (folder / "scenes/gold.jsonl").exists():
         scenes(folder / "scenes", SCENES, split="dev")
-    for name, lines in _parts(folder / "train.events.jsonl", held_out).items():
+    chosen_by = set(list(read_captions(photographs / "train.jsonl"))[-held_out:])
+    for name, lines in _parts(folder / "train.events.jsonl", chosen_by).items():
         if not (out := folder / f"{name}.jsonl").exists():
             with whole(chosen := folder / f"{name}.chosen.jsonl") as file:
                 file.writelines(lines)
@@ -60,8 +63,8 @@ def _richest(descriptions: Path) -> None:
         file.writelines(line for _, line in kept.values())
 
 
-def _parts(events: Path, number: int) -> dict[str, list[str]]:
-    """Records with an event: of every caption of the held-out photographs, and of some of the others."""
+def _parts(events: Path, chosen_by: set[str]) -> dict[str, list[str]]:
+    """Records with an event: of every caption of the photographs to choose by, and of some of the others."""
     draw = Random(0)
     by_image: dict[str, list[str]] = defaultdict(list)
     with events.open(encoding="utf-8") as lines:
@@ -69,9 +72,7 @@ def _parts(events: Path, number: int) -> dict[str, list[str]]:
             if (record := json.loads(line))["events"]:
                 record["id"] = f"{record['image']}#{len(by_image[record['image']])}"
                 by_image[record["image"]].append(json.dumps(record, ensure_ascii=False) + "\n")
-    images = sorted(by_image)
-    draw.shuffle(images)
-    held_out, train = images[:number], images[number:]
+    held_out, train = ([i for i in sorted(by_image) if (i in chosen_by) is held] for held in (True, False))
     return {
         "held_out": [line for image in held_out for line in by_image[image]],
         "train": [line for i in train for line in draw.sample(by_image[i], min(CAPTIONS, len(by_image[i])))],

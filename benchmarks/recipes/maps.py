@@ -1,7 +1,7 @@
 """The image tower from a late stage on, over feature maps that are computed once.
 
 Without a GPU nearly all of a step's time would go into the early stages of the image tower, which tuning changes least.
-So they are run once over every photograph, centred and mirrored, and tuning goes through the remaining stages, the
+So they are run once over every photograph, whole and in random crops, and tuning goes through the remaining stages, the
 projection and the text tower. The model stays whole: its weights keep their names, and what is saved is a whole model.
 """
 
@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from types import MethodType
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,17 +22,17 @@ from clip_event.assembly import Assembly, assemble
 from clip_event.batches import Example, Examples, Missed
 from clip_event.config import Config
 from clip_event.model import ClipEvent
-from clip_event.pictures import PictureError
 from clip_event.pictures import place as place_of
+from clip_event.pictures import read
 from clip_event.prepare import Progress
 from clip_event.ranks import Place
 from clip_event.sources import Item
-from clip_event.stream import prepare, read_ahead
+from clip_event.stream import DRAFT, read_ahead
 from clip_event.trainable import count_trainable
 
 STAGE = 6
 """The first of MobileNetV2's seven stages that trains, counted from 0."""
-VIEWS = 2
+VIEWS = 4
 BATCH = 32
 PARTS = ("conv_stem", "bn1", "blocks", "conv_head", "bn2")
 """Of timm's EfficientNet, which MobileNetV2 is one of, in the order they are run in."""
@@ -74,7 +74,7 @@ class Maps:
 
     Attributes:
         row: a photograph's name to its row.
-        held: (VIEWS, photographs, C, h, w): centred, and mirrored.
+        held: (VIEWS, photographs, C, h, w): centred, then random crops, every second mirrored.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -98,24 +98,32 @@ def make_maps(folder: Path, model: ClipEvent, names: Sequence[str], root: Path, 
         folder.mkdir(parents=True, exist_ok=True)
         held, done = None, 0
         pictures = ((name, place_of(name, root, root)) for name in names)
-        for batch in read_ahead(pictures, partial(prepare, model), BATCH, workers=1):
-            if missed := [found for _, found in batch if isinstance(found, PictureError)]:
-                raise missed[0]
-            images = torch.stack([cast(Tensor, found) for _, found in batch])
-            images = images.to(memory_format=torch.channels_last)
-            for view, seen in enumerate((images, images.flip(3))):
-                maps = early(model.loaded.model, seen, stage)
-                if held is None:
-                    shape = (VIEWS, len(names), *maps.shape[1:])
-                    held = np.lib.format.open_memmap(folder / "maps.npy", "w+", np.float32, shape)
-                held[view, done : done + len(maps)] = maps.numpy()
-            done += len(images)
+        with torch.random.fork_rng(devices=[]):  # crops are drawn by torchvision, from torch's own chance
+            torch.manual_seed(0)
+            for batch in read_ahead(pictures, partial(_viewed, model), BATCH, workers=1):
+                for view, images in enumerate(torch.stack([views for _, views in batch]).unbind(1)):
+                    maps = early(model.loaded.model, images.to(memory_format=torch.channels_last), stage)
+                    if held is None:
+                        shape = (VIEWS, len(names), *maps.shape[1:])
+                        held = np.lib.format.open_memmap(folder / "maps.npy", "w+", np.float32, shape)
+                    held[view, done : done + len(maps)] = maps.numpy()
+                done += len(batch)
         (folder / "names.json").write_text(json.dumps(list(names)), encoding="utf-8")
     return Maps(folder)
 
 
+def _viewed(model: ClipEvent, path: Path) -> Tensor:
+    """A photograph in all views, as the model takes it: (VIEWS, 3, height, width)."""
+    picture = read(path, DRAFT * model.side)
+    views = [model.loaded.preprocess_val(picture)]
+    for view in range(1, VIEWS):
+        crop = model.loaded.preprocess_train(picture)
+        views.append(crop.flip(2) if view % 2 else crop)
+    return torch.stack(views)
+
+
 class OnMaps(Examples):
-    """Examples with a feature map in the photograph's place: in training either view by chance, else the centred."""
+    """Examples with a feature map in the photograph's place: in training any view by chance, else the centred."""
 
     def __init__(self, examples: Examples, maps: Maps, views: int) -> None:
         super().__init__(examples.source, examples.describer, examples.transform, examples.size, examples.seed)

@@ -25,7 +25,7 @@ from clip_event.patches import encode_images
 from templates.whole import whole
 
 Json = dict[str, Any]
-GRID = (1e-4, 3e-4)
+GRID = (3e-5, 1e-4, 3e-4)
 CHECKED = 400
 
 
