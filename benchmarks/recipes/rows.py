@@ -34,16 +34,13 @@ ABLATION: dict[str, Json] = {
 """What is changed of `event`. "No way back" leaves out the interpolation with the starting weights."""
 
 TRIED: dict[str, Json] = {
-    "appended too": {"losses": {"appended": True}},
-    "appended for hard": {"losses": {"appended": True, "hard": 0.0}},
-    "one style, appended for hard": {
-        "data": {"texts": 1, "styles": ("caption",)},
-        "losses": {"appended": True, "hard": 0.0},
-    },
-    "retention 1": {"losses": {"retention": 1.0}},
+    "appended": {"losses": {"appended": True}},
+    "appended, one style": {"data": {"texts": 1, "styles": ("caption",)}, "losses": {"appended": True}},
+    "appended, retention 1": {"losses": {"appended": True, "retention": 1.0}},
+    "appended, two event negatives": {"data": {"negatives": NEGATIVES | {"event": 2}}, "losses": {"appended": True}},
 }
-"""Changes of `event` that the first table led to. "Appended": the negatives join the softmax over the batch's texts, as
-in `negclip`, beside the loss of their own or in its place."""
+"""Changes of `event` that an earlier table led to. "Appended": the negatives join the softmax over the batch's texts, as
+in `negclip`, beside the loss of their own."""
 
 ALPHAS = (0.25, 0.5, 0.75, 1.0)
 ROWS: dict[str, Json] = {
