@@ -139,10 +139,10 @@ class _Run:
             began = time.perf_counter()
             losses = self._step(batch, step)
             step += 1
-            stopping, missing = self.place.anywhere(self.stop, bool(batch.missed))  # all stop after the same step
-            self._count(batch, missing)
             if step % self.config.log_every == 0 or step == self.steps or step == 1:
                 self._log(step, epoch, losses, time.perf_counter() - began)
+            stopping, missing = self.place.anywhere(self.stop, bool(batch.missed))  # all stop after the same step
+            self._count(batch, missing)
             if stopping or step % self.config.save_every == 0 or step % self.each == 0:
                 self._save(step)
             if stopping:

@@ -133,7 +133,7 @@ def placed(device: str) -> Iterator[Place]:
 
     Raises:
         ValueError: a machine has fewer GPUs than processes.
-        ConnectionError: another process ended.
+        ConnectionError: another process ended, or did not answer within the limits.
     """
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     own = _own(device)
@@ -148,7 +148,8 @@ def placed(device: str) -> Iterator[Place]:
     except RuntimeError as error:
         if isinstance(error, dist.DistError) or "gloo" in str(error):  # which has no class of its own
             raise ConnectionError(
-                "another process ended, and so does this one; the report of torchrun says which. Go on with --resume"
+                "another process ended or hangs, and so this one ends; the report of torchrun says which. Go on with "
+                "--resume"
             ) from error
         raise
     finally:
