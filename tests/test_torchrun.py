@@ -137,6 +137,14 @@ def test_a_killed_process_ends_the_others_and_leaves_a_checkpoint(changed):
     assert changed.checkpoint >= 4
 
 
+def weights(state: dict[str, torch.Tensor]) -> torch.Tensor:
+    """All of them in a row, but for biases of keys: attention does not hang on them, and Adam moves them by rounding."""
+    for name, tensor in state.items():
+        if name.endswith("attn.in_proj_bias"):
+            tensor.chunk(3)[1].zero_()
+    return torch.cat([state[name].flatten() for name in sorted(state)])
+
+
 def test_a_run_that_changes_hands_is_the_run_of_one_process(changed, whole_run, world):
     assert [status for status, _ in changed.machines] == [0, 0], changed.machines
     told = [
@@ -149,11 +157,11 @@ def test_a_run_that_changes_hands_is_the_run_of_one_process(changed, whole_run, 
         assert [one[name] for one in steps] == [one[name] for one in expected]
     for name in ("loss", "logit_scale"):
         assert [one[name] for one in steps] == pytest.approx([one[name] for one in expected], rel=1e-4)
-    start = load(str(world / "small"), random=1).model.state_dict()
-    ours, alone = (load_file(folder / "open_clip_model.safetensors") for folder in (changed.out, whole_run))
-    moved, apart = (sum(float((alone[n] - other[n]).square().sum()) for n in start) ** 0.5 for other in (start, ours))
-    assert moved > 1
-    assert apart < 0.01 * moved  # mostly in the keys' biases, whose gradient is rounding alone, which Adam makes large
+    start = weights(load(str(world / "small"), random=1).model.state_dict())
+    ours, alone = (weights(load_file(folder / "open_clip_model.safetensors")) for folder in (changed.out, whole_run))
+    moved, apart = (float((alone - other).norm()) for other in (start, ours))
+    assert moved > 0.1
+    assert apart < 0.01 * moved
 
 
 def test_photographs_that_any_process_misses_are_counted_and_listed_once(changed, whole_run):
