@@ -84,7 +84,7 @@ class Launched:
 
     def ended(self) -> tuple[int, str]:
         """Its status and what it said."""
-        return self.process.wait(timeout=100), self.log.read_text()
+        return self.process.wait(timeout=600), self.log.read_text()
 
 
 @dataclass
@@ -131,14 +131,14 @@ def changed(world, tmp_path_factory) -> Changed:
 def test_a_killed_process_ends_the_others_and_leaves_a_checkpoint(changed):
     status, said = changed.killed
     assert status == 1
-    assert changed.seconds < 30
+    assert changed.seconds < 120  # where it hung, until the limit of half an hour
     assert said.count("another process ended") == 1
     assert "[rank0]: Traceback" not in said
     assert changed.checkpoint >= 4
 
 
 def weights(state: dict[str, torch.Tensor]) -> torch.Tensor:
-    """All of them in a row, but for biases of keys: attention does not hang on them, and Adam moves them by rounding."""
+    """All in a row, but for the biases of keys: attention does not hang on them, and Adam moves them by rounding."""
     for name, tensor in state.items():
         if name.endswith("attn.in_proj_bias"):
             tensor.chunk(3)[1].zero_()
