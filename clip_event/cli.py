@@ -171,16 +171,24 @@ def finetune(
     Example: `clip-event finetune --config news.toml --set optim.lr=1e-5`
     """
     from clip_event.config import read_config
-    from clip_event.finetune import Stopped
-    from clip_event.finetune import finetune as run
 
-    with plain_errors(hint="; go on with --resume"):
+    def once(line: str) -> None:
+        from clip_event.ranks import first_to_say
+
+        if first_to_say(line):
+            _say(line)
+
+    with plain_errors("; go on with --resume", once):
+        given = read_config(config, settings or ())  # told of a mistake before torch is loaded
+        from clip_event.finetune import Stopped
+        from clip_event.finetune import finetune as run
+
         try:
-            folder = run(read_config(config, settings or ()), resume=resume, say=_say)
+            folder = run(given, resume=resume, say=_say)
         except Stopped as stopped:
-            typer.echo(str(stopped), err=True)
+            once(str(stopped))
             raise typer.Exit(143) from None
-        typer.echo(f"{folder}: the tuned model; see report.html", err=True)
+        once(f"{folder}: the tuned model; see report.html")
 
 
 @ontology_app.command("check")

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,13 @@ from clip_event.assembly import Assembly, assemble, batches, steps_of
 from clip_event.batches import Batch
 from clip_event.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from clip_event.config import Config
-from clip_event.history import EVENT_CONFIG
+from clip_event.history import EVENT_CONFIG, leaves
 from clip_event.metrics import Metrics, metrics
 from clip_event.missing import Missing
 from clip_event.models import save
 from clip_event.optimizer import LARGEST_SCALE, optimizer, share
 from clip_event.prepare import Progress
-from clip_event.ranks import Place, anywhere, placed, wait
+from clip_event.ranks import Place, placed
 from clip_event.retention import interpolate
 from clip_event.steps import backward
 from clip_event.trainable import check_gradients, merge, training_mode
@@ -56,15 +57,20 @@ def finetune(config: Config, *, resume: bool = False, say: Say = print, assemble
         assembled: makes what the loop runs on, where it is to be other than `assemble` makes it.
 
     Raises:
-        FinetuneError: the folder is another run's, or a loss is not finite (with the ids of the batch).
+        FinetuneError: the folder is another run's, the processes cannot share a batch evenly, or a loss is not finite
+            (with the ids of the batch).
         CheckpointError: `resume` without a checkpoint of these settings.
         MissingPictures: 5 % or more of the photographs cannot be read.
         Stopped: after SIGTERM, with a checkpoint written.
+        ConnectionError, ValueError: another process ended, or was given something else; see `clip_event.ranks`.
         ModelError, InputError, ValueError: see `clip_event.assembly.assemble`.
     """
     with placed(config.device) as place:
         if config.optim.batch % place.world:
-            raise FinetuneError(f"optim.batch={config.optim.batch} cannot be shared evenly by {place.world} processes")
+            raise FinetuneError(
+                f"optim.batch={config.optim.batch} cannot be shared evenly by {place.world} processes; expected a "
+                f"multiple of {place.world}"
+            )
         folder = _folder(config, resume) if place.rank == 0 else Path(config.out)
         assembly = assembled(config, place, _progress(say) if place.rank == 0 else None)
         speak = say if place.rank == 0 else _quiet
@@ -72,6 +78,7 @@ def finetune(config: Config, *, resume: bool = False, say: Say = print, assemble
             speak(line)
         run = _Run(config, place, assembly, folder, speak)
         step = run.resumed() if resume else None
+        run.check(step)
         with metrics(folder if place.rank == 0 else None, after=step) as run.written:
             run.go(step)
         if place.rank == 0:
@@ -87,7 +94,7 @@ class _Run:
         self.written: Metrics | None = None
         self.model, self.whole = assembly.loaded.model, assembly.encoder.whole
         self.optimizer = optimizer(self.whole, config.optim)
-        self.missing, self.seen = Missing(folder / "missing.jsonl"), 0
+        self.missing, self.seen = Missing(folder / "missing.jsonl", writes=place.rank == 0), 0
         self.each, self.steps = steps_of(config, len(assembly.numbers))
         self.stop = False
         shared = config.model_dump(exclude={"out", "device", "log_every", "save_every", "evaluation"})
@@ -98,6 +105,13 @@ class _Run:
         step = load_checkpoint(self.folder, self.whole, self.optimizer, self.settings)
         self.say(f"going on after step {step}")
         return step
+
+    def check(self, after: int | None) -> None:
+        """That all processes do the same. Waits for those that still load."""
+        given = dict(leaves(self.config.model_dump(exclude={"out", "device"})))
+        records = len(self.assembly.numbers)
+        weights = sum(int(one.flatten().view(torch.uint8).sum()) for one in self.whole.state_dict().values())
+        self.place.agree({**given, "records to train on": records, "steps done": after, "sum of the weights": weights})
 
     def go(self, after: int | None) -> None:
         """From the first step on, or from the one after."""
@@ -115,7 +129,7 @@ class _Run:
             if self.missing.count:
                 self.written.write("missing", count=self.missing.count, seen=self.seen)
             self._choose(before, step)
-        wait()
+        self.place.wait()
 
     def _epoch(self, epoch: int, step: int) -> int:
         training_mode(self.model)
@@ -123,12 +137,12 @@ class _Run:
             if step >= self.steps:
                 break
             began = time.perf_counter()
-            self._count(batch)
             losses = self._step(batch, step)
             step += 1
             if step % self.config.log_every == 0 or step == self.steps or step == 1:
                 self._log(step, epoch, losses, time.perf_counter() - began)
-            stopping = anywhere(self.stop, self.place.device)  # all stop after the same step
+            stopping, missing = self.place.anywhere(self.stop, bool(batch.missed))  # all stop after the same step
+            self._count(batch, missing)
             if stopping or step % self.config.save_every == 0 or step % self.each == 0:
                 self._save(step)
             if stopping:
@@ -149,7 +163,7 @@ class _Run:
         )
         total = sum(losses.values())
         if not math.isfinite(total):
-            raise FinetuneError(self._not_finite(losses, batch, step))
+            raise FinetuneError(self._not_finite(losses, self.place.every(batch.ids), step))
         if step == 0:
             check_gradients(self.whole)
         trained = [p for p in self.whole.parameters() if p.grad is not None]
@@ -160,18 +174,20 @@ class _Run:
                 scale.clamp_(0, LARGEST_SCALE)
         return losses
 
-    def _not_finite(self, losses: dict[str, float], batch: Batch, step: int) -> str:
+    def _not_finite(self, losses: dict[str, float], shares: list[list[str | int]], step: int) -> str:
+        ids = list(chain(*shares))
         parts = ", ".join(f"{name} {value}" for name, value in losses.items())
         if self.written:
-            self.written.write("stopped", reason=f"a loss is not finite at step {step + 1}", ids=batch.ids)
+            self.written.write("stopped", reason=f"a loss is not finite at step {step + 1}", ids=ids)
         return (
             f"a loss is not finite at step {step + 1} ({parts}); the batch holds the records "
-            f"{', '.join(map(str, batch.ids))}. Lower optim.lr, or look at these records"
+            f"{', '.join(map(str, ids))}. Lower optim.lr, or look at these records"
         )
 
-    def _count(self, batch: Batch) -> None:
-        self.seen += len(batch.ids) + len(batch.missed)
-        for one in batch.missed:
+    def _count(self, batch: Batch, missing: bool) -> None:
+        """Photographs that any process missed, in the batch's order."""
+        self.seen += self.config.optim.batch
+        for one in chain(*self.place.every(batch.missed)) if missing else ():
             self.missing.add(one.id, one.error)
         self.missing.check(self.seen)
 
@@ -192,13 +208,13 @@ class _Run:
             self.say(result.line(f"{when} (step {step})"))
             if self.written:
                 self.written.write("evaluation", step=step, when=when, alpha=None, **result.scores)
-        wait()
+        self.place.wait()
         return result
 
     def _save(self, step: int) -> None:
         if self.place.rank == 0:
             save_checkpoint(self.folder, step, self.whole, self.optimizer, self.settings)
-        wait()
+        self.place.wait()
 
     def _choose(self, before: Result | None, step: int) -> None:
         """Weights between the starting and the tuned ones: the best on the negatives that keeps retrieval."""

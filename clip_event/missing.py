@@ -25,14 +25,15 @@ class Missing:
 
     Args:
         path: JSONL file for the whole list, one `{"id", "place", "reason"}` a line.
+        writes: whether to write it; of several processes one does.
 
     Attributes:
         count: how often a picture was missing. One that is missing in every epoch counts every time, as it is seen
             every time, and is listed once.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, *, writes: bool = True) -> None:
+        self.path, self.writes = Path(path), writes
         self.count = 0
         self._found: dict[tuple[str | int, str], str] = {}
 
@@ -62,6 +63,8 @@ class Missing:
 
     def write(self) -> None:
         """Write the list; the file appears whole, and an older one goes where nothing is missing."""
+        if not self.writes:
+            return
         if not self._found:
             self.path.unlink(missing_ok=True)
             return

@@ -1,23 +1,27 @@
 """What a command does with an error."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import typer
 
 
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
 @contextmanager
-def plain_errors(hint: str = "") -> Iterator[None]:
+def plain_errors(hint: str = "", say: Callable[[str], None] = _say) -> Iterator[None]:
     """What a user can mend is one line on standard error and exit status 1 or 2, never a traceback."""
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo(f"interrupted{hint}", err=True)
+        say(f"interrupted{hint}")
         raise typer.Exit(130) from None
     except BrokenPipeError:
         sys.stderr.close()
         raise typer.Exit(1) from None
     except (ValueError, OSError) as error:
-        typer.echo(f"clip-event: {error}", err=True)
+        say(f"clip-event: {error}")
         raise typer.Exit(1) from None

@@ -134,29 +134,6 @@ def test_a_run_that_is_asked_to_stop_saves_and_says_how_to_go_on(world, tmp_path
     assert (out / "checkpoint.pt").exists()
 
 
-def torchrun(world: Path, out: Path, tmp_path: Path, processes: int, **sections) -> dict[int, float]:
-    path = tmp_path / f"run{processes}.json"
-    path.write_text(json.dumps(settings(world, out, **sections)))
-    program = tmp_path / "program.py"
-    program.write_text(
-        "import json, sys\nfrom clip_event.config import parse_config\nfrom clip_event.finetune import finetune\n"
-        "finetune(parse_config(json.load(open(sys.argv[1]))), say=lambda line: None)\n"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    done = subprocess.run([*launch, str(program), str(path)], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return losses(out)
-
-
-def test_two_processes_have_the_losses_of_one_with_the_same_batch(world, tmp_path):
-    few = {"optim": {"steps": 4, "chunk": 3}, "model": {"prompt": "learned"}}
-    one = torchrun(world, tmp_path / "one", tmp_path, 1, **few)
-    two = torchrun(world, tmp_path / "two", tmp_path, 2, **few)
-    assert sorted(one) == [1, 2, 3, 4]
-    assert two == pytest.approx(one, rel=1e-5, abs=1e-5)
-
-
 def test_lora_ends_in_a_folder_without_adapters(world, tmp_path):
     sections = {"model": {"image": "lora", "text": "lora", "rank": 2}, "optim": {"steps": 2}}
     out = finetune(config(world, tmp_path / "lora", **sections), say=quiet)

@@ -1,6 +1,11 @@
-"""Two processes against one: losses and gradients through DDP, with uneven numbers of texts and of rows that count."""
+"""Two processes against one: losses and gradients through DDP, with uneven numbers of texts and of rows that count; and
+what processes do together: wait for one that takes long, tell each other things, refuse what differs, end together."""
 
+import json
 import os
+import socket
+import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +16,7 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
 from clip_event.losses import Reduce, contrastive_loss, hard_negative_loss, image_logits, mean
-from clip_event.ranks import gather, mean_over_ranks
+from clip_event.ranks import gather, mean_over_ranks, placed
 
 IMAGES, TEXTS = 5, 9
 SHARES = {1: [(slice(0, 5), slice(0, 9))], 2: [(slice(0, 2), slice(0, 6)), (slice(2, 5), slice(6, 9))]}
@@ -77,3 +82,49 @@ def test_one_process_gathers_nothing_and_has_the_plain_mean(counted: list[bool])
     rows = torch.tensor([1.0, 5.0, 3.0])
     assert gather(rows) is rows
     assert mean_over_ranks(rows, torch.tensor(counted)) == (2.0 if any(counted) else 0.0)
+
+
+def together(rank: int, port: int, folder: Path) -> None:
+    """One of two processes; writes what it was told."""
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    dist.distributed_c10d.default_pg_timeout = timedelta(seconds=1)  # torch's own is half an hour
+    told = {}
+    try:
+        with placed("cpu") as place:
+            told["every"] = place.every({"rank": rank})
+            told["anywhere"] = place.anywhere(False, rank == 1)
+            try:
+                place.agree({"optim.lr": 1e-5, "records": 7 + rank})
+            except ValueError as error:
+                told["refused"] = str(error)
+            time.sleep(3 * (rank == 0))
+            place.wait()
+            told["waited"] = True
+            time.sleep(3 * (rank == 0))
+            place.anywhere(False)
+    except ConnectionError as error:
+        told["ended"] = str(error)
+    (folder / f"{rank}.json").write_text(json.dumps(told))
+
+
+def test_processes_wait_long_tell_each_other_and_refuse_what_differs(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    multiprocessing.spawn(together, args=(port, tmp_path), nprocs=2)
+    for rank in range(2):
+        told = json.loads((tmp_path / f"{rank}.json").read_text())
+        assert told["every"] == [{"rank": 0}, {"rank": 1}]
+        assert told["anywhere"] == [False, True]
+        assert told["refused"].startswith("process 1 has records = 8 and process 0 7; expected the same")
+        assert told["waited"]
+        assert "another process ended or hangs" in told["ended"]
+
+
+def test_alone_there_is_nobody_to_wait_for_or_to_differ_from() -> None:
+    with placed("cpu") as place:
+        place.wait()
+        place.agree({"records": 7})
+        assert place.every("all") == ["all"]
+        assert place.anywhere(True, False) == [True, False]
