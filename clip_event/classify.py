@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from clip_event.calibration import Calibration, calibration_for
 from clip_event.fillers import Candidate, candidates_of, typical_fillers
-from clip_event.folders import Key, fault, find_pictures
+from clip_event.folders import Found, Key, fault, find_pictures
 from clip_event.model import ClipEvent
 from clip_event.roles import Roles, Texts, assign
 from clip_event.stream import stream
@@ -119,6 +119,17 @@ class Classified:
     bad: int = 0
     seconds: float = 0.0
 
+    def include(self, done: Json) -> None:
+        """Add what was counted elsewhere."""
+        self.photographs += done["photographs"]
+        self.events.update(done["events"])
+        self.bad += done["bad"]
+
+    def add(self, rows: Sequence[Json]) -> None:
+        """Count answers as they are written."""
+        self.photographs += len(rows)
+        self.events.update(row["events"][0]["type"] if row["events"] else NONE for row in rows)
+
 
 def classify(
     images: Iterable[str | Path],
@@ -138,7 +149,7 @@ def classify(
     their arguments are who may play roles, and they come out as `caption_events`. What has come out may go in again.
 
     Args:
-        images: files, folders, or JSONL of records with `image`, see `clip_event.folders.find_pictures`.
+        images: files, folders, or records with `image`, see `clip_event.folders.find_pictures`.
         out, errors, strict: see `clip_event.written.written`.
         root: the folder that records' images are relative to and must lie in.
         progress: called with the number of photographs done.
@@ -148,19 +159,29 @@ def classify(
     """
     began, result = time.monotonic(), Classified()
     with written(out, errors, strict=strict, source="images") as files:
-        for seen in stream(classifying.model, find_pictures(images, root), batch_size=batch_size, workers=workers):
-            for key, error in seen.missed:
-                files.fault(fault(key, error))
-            rows = [_record(key) for key in seen.keys]
-            for row, answer in zip(rows, classifying(seen.image, [_own(row) for row in rows]), strict=True):
-                files.row({**row, **answer.to_dict()})
-                result.events[answer.event.type if answer.event else NONE] += 1
-            result.photographs += len(seen.keys)
+        found = find_pictures(images, root)
+        for rows, faults in answered(classifying, found, batch_size=batch_size, workers=workers):
+            for one in faults:
+                files.fault(one)
+            for row in rows:
+                files.row(row)
+            result.add(rows)
             if progress:
                 progress(result.photographs + files.bad)
         result.bad = files.bad
     result.seconds = time.monotonic() - began
     return result
+
+
+def answered(
+    classifying: Classifying, pictures: Iterable[Found], *, batch_size: int = 64, workers: int = 2
+) -> Iterator[tuple[list[Json], list[Json]]]:
+    """For each batch the records with their answers, and what could not be used."""
+    for seen in stream(classifying.model, pictures, batch_size=batch_size, workers=workers):
+        rows = [_record(key) for key in seen.keys]
+        answers = classifying(seen.image, [_own(row) for row in rows])
+        told = [{**row, **answer.to_dict()} for row, answer in zip(rows, answers, strict=True)]
+        yield told, [fault(key, error) for key, error in seen.missed]
 
 
 def _record(key: Key) -> Json:

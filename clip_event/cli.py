@@ -8,7 +8,7 @@ import typer
 from clip_event import __version__
 from clip_event.cli_evaluate import evaluate_app
 from clip_event.cli_photographs import photographs_app
-from clip_event.options import Device, Ontology
+from clip_event.options import Actors, Cpus, Device, Engine, Gpus, OnEngine, Ontology, Shard, pool_of
 from clip_event.plain_errors import plain_errors
 
 app = typer.Typer(
@@ -50,29 +50,40 @@ def extract(
     errors: Annotated[Path | None, typer.Option(help="File for bad records. [default: beside OUT]")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad record.")] = False,
+    engine: OnEngine = Engine.plain,
+    actors: Actors = None,
+    cpus: Cpus = None,
+    gpus: Gpus = None,
+    shard: Shard = None,
 ) -> None:
     """Read captions into events.
 
     Each input record needs a `caption`; it comes out with `events` and `salient` added, in the same order. Bad records
-    are counted and written to the errors file, and never stop a run.
+    are counted and written to the errors file, and never stop a run. With `--engine ray` IN may be a folder of files,
+    and OUT is a folder.
 
     Example: `clip-event extract captions.jsonl -o events.jsonl`
     """
     from clip_event import terminal
-    from extraction.files import extract as run
 
     with plain_errors("; run it again with --resume to go on where it stopped"), terminal.progress(source) as step:
-        summary = run(
-            source,
-            out,
-            ontology=ontology,
-            batch_size=batch_size,
-            device=device,
-            errors=errors,
-            resume=resume,
-            strict=strict,
-            progress=step,
-        )
+        options: dict[str, Any] = {
+            "ontology": ontology,
+            "batch_size": batch_size,
+            "device": device,
+            "errors": errors,
+            "resume": resume,
+            "strict": strict,
+            "progress": step,
+        }
+        if pool := pool_of(engine, actors=actors, cpus=cpus, gpus=gpus, shard=shard):
+            from extraction.archive import extract_archive
+
+            summary = extract_archive(source, out, pool=pool, **options)
+        else:
+            from extraction.files import extract as run
+
+            summary = run(source, out, **options)
     terminal.summary(summary)
 
 

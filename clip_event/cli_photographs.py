@@ -1,16 +1,32 @@
 """Commands that ask a model about photographs, and about such whose event is known, to use it better on others."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from clip_event.options import BatchSize, Device, Images, Model, Ontology, Workers, asked, root_of
+from clip_event.options import (
+    Actors,
+    BatchSize,
+    Cpus,
+    Device,
+    Engine,
+    Gpus,
+    Images,
+    Model,
+    OnEngine,
+    Ontology,
+    Shard,
+    Workers,
+    asked,
+    pool_of,
+    root_of,
+)
 from clip_event.plain_errors import plain_errors
 
 photographs_app = typer.Typer()
 
-Sources = Annotated[list[str], typer.Argument(metavar="IMAGES...", help="Files, folders, JSONL with `image`, or -.")]
+Sources = Annotated[list[str], typer.Argument(metavar="IMAGES...", help="Files, folders, records with `image`, or -.")]
 Out = Annotated[str, typer.Option("-o", "--out", help="JSONL file to write; - is standard output.")]
 Calibration = Annotated[Path | None, typer.Option(help="From `calibrate`. [default: the model's]")]
 Errors = Annotated[Path | None, typer.Option(help="File for what cannot be used. [default: beside OUT]")]
@@ -37,18 +53,28 @@ def classify(
     device: Device = "auto",
     errors: Errors = None,
     strict: Strict = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Ray: go on where an interrupted run stopped.")] = False,
+    engine: OnEngine = Engine.plain,
+    actors: Actors = None,
+    cpus: Cpus = None,
+    gpus: Gpus = None,
+    shard: Shard = None,
 ) -> None:
     """Say which event each photograph shows, and who plays which role where fillers are given.
 
     A line each: `types` with probabilities, `none` among them, and `events`, empty where that is the answer. Records of
-    `extract` give their own fillers. What cannot be read is counted and written to the errors file.
+    `extract` give their own fillers. What cannot be read is counted and written to the errors file. With `--engine ray`
+    OUT is a folder.
 
     Example: `clip-event classify photographs/ --fillers typical -o events.jsonl`
     """
     from clip_event import terminal
 
-    with plain_errors(), terminal.progress(", ".join(images[:3]), "looking at") as step:
-        from clip_event.calibration import calibration_for
+    hint = "; run it again with --resume to go on where it stopped" if engine is Engine.ray else ""
+    with plain_errors(hint), terminal.progress(", ".join(images[:3]), "looking at") as step:
+        pool = pool_of(engine, actors=actors, cpus=cpus, gpus=gpus, shard=shard, resume=resume)
+        from clip_event.archive import classify_archive
+        from clip_event.calibration import calibration_for, read_calibration
         from clip_event.classify import TYPICAL, Classifying
         from clip_event.classify import classify as run
         from clip_event.fillers import from_caption, read_fillers
@@ -56,28 +82,25 @@ def classify(
 
         if fillers is not None and caption is not None:
             raise ValueError("--fillers and --caption both say who may play roles; give one of them")
-        types, given = read_ontology(ontology), fillers if caption is None else from_caption(caption)
+        given = fillers if caption is None else from_caption(caption)
         who = read_fillers(given) if isinstance(given, str) and given != TYPICAL else given
-        loaded = asked(model, device)
-        classifying = Classifying(
-            loaded,
-            types,
-            top=top,
-            fillers=who,
-            min_probability=min_probability,
-            calibration=calibration_for(loaded, calibration),
-        )
-        result = run(
-            images,
-            out,
-            classifying=classifying,
-            root=root,
-            batch_size=batch_size,
-            workers=workers,
-            errors=errors,
-            strict=strict,
-            progress=step,
-        )
+        asking: dict[str, Any] = {"top": top, "fillers": who, "min_probability": min_probability}
+        options: dict[str, Any] = {
+            "root": root,
+            "batch_size": batch_size,
+            "workers": workers,
+            "errors": errors,
+            "strict": strict,
+            "progress": step,
+        }
+        if pool:
+            fitted = read_calibration(calibration) if calibration else None
+            options |= {"model": model, "ontology": ontology, "device": device, "pool": pool, "resume": resume}
+            result = classify_archive(images, out, calibration=fitted, **asking, **options)
+        else:
+            types, loaded = read_ontology(ontology), asked(model, device)
+            classifying = Classifying(loaded, types, calibration=calibration_for(loaded, calibration), **asking)
+            result = run(images, out, classifying=classifying, **options)
     terminal.classified(result)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from clip_event.pictures import FORMATS, PictureError, place
-from extraction.records import Bad, InputError, half_a_pair, jsonl_rows, unpacked
+from extraction.records import Bad, InputError, half_a_pair, jsonl_rows, parquet_rows, unpacked
 
 
 class Record(dict[str, Any]):
@@ -26,7 +26,7 @@ Key = str | Record
 """A path as found, or a record of a file of records."""
 Found = tuple[Key, Path | PictureError]
 
-RECORDS = (".jsonl", ".ndjson", ".json")
+RECORDS = (".jsonl", ".ndjson", ".json", ".parquet")
 AT_A_TIME = 50_000
 """Names of one folder in memory; a larger one is listed again for the next so many."""
 
@@ -47,7 +47,7 @@ def find_pictures(sources: Iterable[str | Path], images: str | Path | None = Non
             a file, whatever its ending;
             a folder, searched in depth by name for files with an ending of `pictures.FORMATS`. What begins with a dot
             is skipped. Links to folders are not followed: what lies inside is found by itself;
-            JSONL of records with `image` (.jsonl, .ndjson, .json, also .gz), or `-` for the same on standard input.
+            records with `image`: JSONL (.jsonl, .ndjson, .json, also .gz), Parquet, or `-` for JSONL on standard input.
         images: the folder that records' paths are relative to and must lie in. By default that of the file of records,
             for standard input the current one.
 
@@ -64,13 +64,18 @@ def find_pictures(sources: Iterable[str | Path], images: str | Path | None = Non
     for source in given:
         path = Path(source)
         if source == "-":
-            yield from _records(sys.stdin.buffer, "standard input", Path(images or "."))
+            yield from _records(jsonl_rows(sys.stdin.buffer), "standard input", Path(images or "."))
         elif path.is_dir():
             yield from _walk(source)
         elif source.lower().removesuffix(".gz").endswith(RECORDS):
             yield from _file(path, Path(images or path.parent))
         else:
             yield _printable(source), path
+
+
+def pictures_of(images: str | Path | None, source: str) -> Iterator[Found]:
+    """`find_pictures` of one source, for a process that need not load a model."""
+    return find_pictures([source], images)
 
 
 def _walk(top: str) -> Iterator[Found]:
@@ -132,12 +137,15 @@ def _printable(path: str) -> str:
 
 
 def _file(path: Path, root: Path) -> Iterator[Found]:
+    if path.suffix.lower() == ".parquet":
+        yield from _records(parquet_rows(path, "image"), str(path), root)
+        return
     with unpacked(path) as lines:
-        yield from _records(lines, str(path), root)
+        yield from _records(jsonl_rows(lines), str(path), root)
 
 
-def _records(lines: Any, name: str, root: Path) -> Iterator[Found]:
-    for number, row in jsonl_rows(lines):
+def _records(rows: Iterable[tuple[int, Any]], name: str, root: Path) -> Iterator[Found]:
+    for number, row in rows:
         usable = isinstance(row, dict) and not half_a_pair(row)
         record = Record(row if usable else {}, name, number)
         if isinstance(row, Bad):

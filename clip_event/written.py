@@ -24,7 +24,7 @@ class Written:
         self._out, self._errors, self._strict, self.bad = out, errors, strict, 0
 
     def row(self, row: Json) -> None:
-        self._out.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self._out.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
 
     def fault(self, fault: Bad | Json) -> None:
         """Count and list what cannot be used.

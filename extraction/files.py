@@ -14,8 +14,7 @@ from typing import IO, Any
 
 from extraction.extractor import WINDOW, EventExtractor
 from extraction.records import Bad, InputError, read_rows
-
-PARTIAL = ".partial"
+from templates.whole import PARTIAL
 
 
 @dataclass
@@ -37,6 +36,14 @@ class Summary:
             "arguments": self.arguments,
             "bad": self.bad,
         }
+
+    def include(self, done: dict[str, Any]) -> None:
+        """Add what `to_dict` says that another run did."""
+        self.records += done["records"]
+        self.captions += done["captions"]
+        self.events.update(done["events"])
+        self.arguments += done["arguments"]
+        self.bad += done["bad"]
 
     def add(self, record: dict[str, Any]) -> None:
         self.captions += 1
@@ -77,7 +84,7 @@ def extract(
         InputError: the source cannot be read, or `resume` does not fit what was begun.
         BadRecord: with `strict`.
     """
-    settings = _fingerprint(source, ontology if extractor is None else extractor.ontology)
+    settings = fingerprint(source, ontology if extractor is None else extractor.ontology)
     target = None if str(out) == "-" else Path(out)
     if resume and (target is None or str(source) == "-"):
         raise InputError("resume needs an input file and an output file (-o OUT), not standard input or output")
@@ -127,7 +134,7 @@ def _windows(source: str | Path, skip: int) -> Iterator[list[tuple[int, dict[str
         yield window
 
 
-def _fingerprint(source: str | Path, ontology: Any) -> str:
+def fingerprint(source: str | Path, ontology: Any) -> str:
     """Of the source's name and size and the ontology: what must be the same for a run to be resumed."""
     path = Path(source)
     size = path.stat().st_size if str(source) != "-" and path.is_file() else 0
@@ -160,10 +167,7 @@ class _Books:
             self.errors.parent.mkdir(parents=True, exist_ok=True)
             self.bad = _open_at(_partial(self.errors), state.get("errors", 0))
         if state:
-            done = state["summary"]
-            self.summary.records, self.summary.captions = done["records"], done["captions"]
-            self.summary.arguments, self.summary.bad = done["arguments"], done["bad"]
-            self.summary.events.update(done["events"])
+            self.summary.include(state["summary"])
         return self
 
     def _begun(self) -> dict[str, Any]:

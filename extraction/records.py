@@ -169,7 +169,7 @@ def _raw(source: str) -> Iterator[tuple[int, Any]]:
             f"{path}: unknown ending {ending!r}; expected .jsonl, .csv, .parquet, a text form with .gz, or -"
         )
     if ending == ".parquet":
-        yield from _parquet(path)
+        yield from parquet_rows(path, "caption", "captions")
         return
     with unpacked(path) as stream:
         yield from (
@@ -225,7 +225,7 @@ def _csv(stream: Any, path: Path, delimiter: str) -> Iterator[tuple[int, Any]]:
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
     rows = csv.DictReader(text, delimiter=delimiter)
     try:
-        _need_caption(rows.fieldnames or [], path)
+        _need(rows.fieldnames or [], path, "caption")
     except csv.Error as error:
         raise InputError(f"{path}: not CSV: {error}") from None
     while True:
@@ -248,13 +248,15 @@ def _csv(stream: Any, path: Path, delimiter: str) -> Iterator[tuple[int, Any]]:
             yield rows.line_num, {key: cell for key, cell in row.items() if cell is not None}
 
 
-def _parquet(path: Path) -> Iterator[tuple[int, Any]]:
+def parquet_rows(path: Path, *columns: str) -> Iterator[tuple[int, Any]]:
+    """Row number and record of a Parquet file that has one of the columns, or any. Raises `InputError`."""
     import pyarrow
     from pyarrow import parquet
 
     try:
         file = parquet.ParquetFile(path)
-        _need_caption(file.schema_arrow.names, path, "captions")
+        if columns:
+            _need(file.schema_arrow.names, path, *columns)
         number = 0
         for batch in file.iter_batches(batch_size=BATCH):
             for at in range(len(batch)):
@@ -279,7 +281,7 @@ def _saved(path: Path) -> Iterator[tuple[int, Any]]:
     parts = data.values() if isinstance(data, datasets.DatasetDict) else [data]
     number = 0
     for part in parts:
-        _need_caption(part.column_names, path, "captions")
+        _need(part.column_names, path, "caption", "captions")
         for name, feature in part.features.items():
             if isinstance(feature, datasets.Image | datasets.Audio):
                 part = part.cast_column(name, type(feature)(decode=False))
@@ -295,9 +297,9 @@ def _cell(value: Any) -> Any:
     return value["path"] if isinstance(value, dict) and set(value) == {"bytes", "path"} else value
 
 
-def _need_caption(columns: Any, path: Path, *others: str) -> None:
-    if not {"caption", *others} & set(columns):
-        raise InputError(f"{path}: no column 'caption'; the columns are {', '.join(map(str, columns)) or 'none'}")
+def _need(columns: Any, path: Path, *wanted: str) -> None:
+    if not set(wanted) & set(columns):
+        raise InputError(f"{path}: no column {wanted[0]!r}; the columns are {', '.join(map(str, columns)) or 'none'}")
 
 
 def _kind(value: Any) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ["templates", "extraction", "clip_event"]
-HEAVY = ["torch", "spacy", "transformers", "datasets", "networkx", "lemminflect", "open_clip"]
+HEAVY = ["torch", "spacy", "transformers", "datasets", "networkx", "lemminflect", "open_clip", "ray"]
 
 
 def imported(path: Path) -> set[str]:
