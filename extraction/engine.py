@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import pickle
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from uuid import uuid4
 import pyarrow
 
 from extraction.records import InputError
-from templates.whole import PARTIAL, whole
+from extraction.shards import Shards
 
 Json = dict[str, Any]
 ENDINGS = (".jsonl", ".ndjson", ".jsonl.gz", ".parquet")
@@ -116,7 +115,7 @@ def run(
             cannot be used; with `strict`, something in it.
     """
     pool = pool or Pool()
-    books = _Books(out, errors, sha256(f"{settings} {pool.shard}".encode()).hexdigest(), resume)
+    books = Shards(out, errors, sha256(f"{settings} {pool.shard}".encode()).hexdigest(), resume)
     here, done, names = os.getcwd(), 0, []
     cut = partial(_cut, here, read, pool.shard)
     with _ray() as ray, books:
@@ -263,57 +262,3 @@ def said(fault: Json) -> str:
     """A line of the errors file in words."""
     places = [f"{fault['file']}: "] * ("file" in fault) + [f"line {fault['line']}: "] * ("line" in fault)
     return f"{''.join(places)}{fault['reason']}"
-
-
-class _Books:
-    """The folder `out.partial`: shards, a note of each that is done, and whose run it is."""
-
-    def __init__(self, out: str | Path, errors: str | Path | None, settings: str, resume: bool) -> None:
-        if str(out) == "-":
-            raise InputError("the Ray engine writes a folder of shards; name one with -o OUT")
-        self.out, self.settings, self.resume = Path(out), settings, resume
-        self.errors = Path(errors) if errors else self.out.with_name(self.out.name + ".errors.jsonl")
-        self.folder = Path(os.path.abspath(out) + PARTIAL)
-        self.run = self.folder / "run.json"
-        if self.errors.is_dir():
-            raise InputError(f"{self.errors}: is a folder; give the name of a file")
-        if self.out.exists() and not (self.out.is_dir() and not any(self.out.iterdir())):
-            what = "is complete, nothing to resume" if resume else "is there already"
-            raise InputError(f"{self.out}: {what}; name another folder, or remove it to begin anew")
-        if self.folder.exists() and not self.run.exists():
-            raise InputError(f"{self.folder}: is not what a run left; remove it, or name another output")
-        if resume and self.run.exists() and json.loads(self.run.read_text())["settings"] != settings:
-            raise InputError(
-                f"{self.folder}: was begun with other input or settings; give the same ones, or leave out --resume"
-            )
-
-    def __enter__(self) -> "_Books":
-        if self.run.exists() and not self.resume:
-            shutil.rmtree(self.folder)
-        for name in ("shards", "notes", "tries"):
-            (self.folder / name).mkdir(parents=True, exist_ok=True)
-        for old in (self.folder / "tries").iterdir():  # a run that is resumed may try as often
-            old.unlink()
-        with whole(self.run) as out:
-            json.dump({"settings": self.settings}, out)
-        return self
-
-    def finish(self, names: list[str], add: Callable[[Json], None]) -> None:
-        """Give shards and errors their names."""
-        self.errors.parent.mkdir(parents=True, exist_ok=True)
-        bad = 0
-        with whole(self.errors) as out:
-            for name in names:
-                note = json.loads((self.folder / "notes" / f"{name}.json").read_text(encoding="utf-8"))
-                out.writelines(json.dumps(fault, ensure_ascii=False) + "\n" for fault in note["faults"])
-                bad += len(note["faults"])
-                add(note["counts"])
-        if not bad:
-            self.errors.unlink()  # an earlier run's would be read as this one's
-        os.replace(self.folder / "shards", self.out)
-        shutil.rmtree(self.folder)
-
-    def __exit__(self, *error: object) -> None:
-        notes = self.folder / "notes"
-        if notes.exists() and not any(notes.iterdir()):  # what could not begin leaves nothing behind
-            shutil.rmtree(self.folder)

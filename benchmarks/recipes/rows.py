@@ -39,8 +39,8 @@ TRIED: dict[str, Json] = {
     "appended, retention 1": {"losses": {"appended": True, "retention": 1.0}},
     "appended, two event negatives": {"data": {"negatives": NEGATIVES | {"event": 2}}, "losses": {"appended": True}},
 }
-"""Changes of `event` that an earlier table led to. "Appended": the negatives join the softmax over the batch's texts, as
-in `negclip`, beside the loss of their own."""
+"""Changes of `event` that an earlier table led to. "Appended": the negatives join the softmax over the batch's texts,
+as in `negclip`, beside the loss of their own."""
 
 ALPHAS = (0.25, 0.5, 0.75, 1.0)
 ROWS: dict[str, Json] = {
