@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from extraction.records import InputError
 from templates.whole import PARTIAL, whole
