@@ -218,7 +218,7 @@ def _replaced(true: Statement, draw: Random, world: World, among: list[Slot]) ->
 
 def _with(true: Statement, olds: Sequence[Slot], news: Sequence[Slot]) -> Statement:
     """The statement with each of `olds` filled by that of `news` in its place."""
-    taken = {id(old): replace(new, start=old.start, end=old.end) for old, new in zip(olds, news, strict=True)}
+    taken = {id(old): new._replace(start=old.start, end=old.end) for old, new in zip(olds, news, strict=True)}
     edits, words = other_fillers(true, [([old], [new]) for old, new in zip(olds, news, strict=True)])
     slots = tuple(taken.get(id(slot), slot) for slot in true.slots)
     return replace(true, slots=slots, edits=edits, words=words)

@@ -108,6 +108,8 @@ def _world(record: CaptionEvents, confusable: Confusable) -> World:
 
 def _false(record: CaptionEvents, true: Statement, world: World, wanted: Wanted) -> Iterator[tuple[Key, Statement]]:
     """The false statements of one event, drawn by record, event, epoch and seed alone."""
+    if not any(wanted.negatives.values()):
+        return
     name = str(record.caption if record.id is None else record.id)
     draw = Random(f"{wanted.seed}|{name}|{true.event.id}|{wanted.epoch}")
     for kind, number in wanted.negatives.items():
