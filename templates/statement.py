@@ -18,13 +18,12 @@ BEFORE_NAME = re.compile(
     r"(?:(?:the\s+)?(?!(?:In|At|On|From|For|As|By|With|After|Before|Near|Outside|Inside|When|While|And|But|During|Of|To|"
     r"An?|This|His|Her|Their)\b)[A-Z][\w’'.-]*\s+(?:(?:of|for)\s+(?:the\s+)?)?)+$|\bthe\s+$"
 )
-DETERMINERS = frozenset(
-    "a an the this that these those his her its their some several many both another other two three four five six seven "
-    "eight nine ten".split()
+ONE_WORD = (
+    "a|an|the|this|that|these|those|his|her|its|their|some|several|many|both|another|other|two|three|four|five|six|seven|"
+    "eight|nine|ten"
 )
-BEFORE_NOUN = re.compile(
-    rf"\b(?:{'|'.join(sorted(DETERMINERS))}|dozens\s+of|hundreds\s+of|thousands\s+of|\d[\d,]*)\s+$", re.IGNORECASE
-)
+DETERMINERS = frozenset(ONE_WORD.split("|"))
+BEFORE_NOUN = re.compile(rf"\b(?:{ONE_WORD}|dozens\s+of|hundreds\s+of|thousands\s+of|\d[\d,]*)\s+$", re.IGNORECASE)
 STOPS = '.!?:”"-–—'
 
 
