@@ -2,9 +2,9 @@
 
     python -m benchmarks.describe [EVENTS.jsonl] [--count 2000] [--repeats 5]
 
-The command's function, from a file of events to a file of descriptions, both passes over the file included: a
-sentence, the same with negatives, and what `clip-event describe` writes if not told otherwise. Without a file the
-events are those of drawn scenes.
+The command's function, from a file of events to a file of descriptions, with every reading of the file, of which there
+are two where negatives are wanted: a sentence, the same with negatives, and what `clip-event describe` writes if not
+told otherwise. Without a file the events are those of drawn scenes.
 """
 
 import argparse

@@ -11,18 +11,18 @@ KEPT = Path("build/benchmarks")
 SIDE = 512
 
 
-def drawn(count: int) -> Path:
+def drawn(count: int, side: int = SIDE) -> Path:
     """A folder of scenes with images/, captions.jsonl and gold.jsonl."""
-    folder = KEPT / f"scenes-{count}-{SIDE}"
+    folder = KEPT / f"scenes-{count}-{side}"
     if not (folder / "gold.jsonl").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        scenes(folder, count, size=SIDE)
+        scenes(folder, count, size=side)
     return folder
 
 
-def photographs(given: Path | None, count: int) -> list[Path]:
+def photographs(given: Path | None, count: int, side: int = SIDE) -> list[Path]:
     """So many of the folder's, from the first again where it has fewer; of drawn scenes without a folder."""
-    found = [path for _, path in find_pictures([given or drawn(count) / "images"]) if isinstance(path, Path)]
+    found = [path for _, path in find_pictures([given or drawn(count, side) / "images"]) if isinstance(path, Path)]
     if not found:
         raise SystemExit(f"{given}: no photographs")
     return list(islice(cycle(found), count))

@@ -18,6 +18,7 @@ from clip_event.models import Transform
 from clip_event.pictures import PictureError, load
 from clip_event.sources import Item, Source
 from clip_event.texts import Tokenizer
+from clip_event.tokens import Remembering
 from templates.confusable import Confusable
 from templates.events import CaptionEvents
 from templates.habits import body
@@ -243,7 +244,8 @@ class Collate:
     """
 
     def __init__(self, tokenizer: Tokenizer, kinds: Sequence[str], shape: tuple[int, ...]) -> None:
-        self.tokenizer, self.kinds, self.shape = tokenizer, list(kinds), shape
+        self.tokenizer = Remembering(tokenizer) if Remembering.fits(tokenizer) else tokenizer
+        self.kinds, self.shape = list(kinds), shape
 
     def __call__(self, given: Sequence[Example | Missed]) -> Batch:
         examples = [one for one in given if isinstance(one, Example)]

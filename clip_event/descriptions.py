@@ -61,7 +61,8 @@ def describe(
 ) -> Described:
     """Say every event of `source` and write one line for each to `out`.
 
-    The source is read twice: first its types and fillers are counted, as negatives are drawn as often as they are true.
+    For negatives the source is read twice: first its types and fillers are counted, as they are drawn as often as they
+    are true.
 
     Args:
         source: `events.jsonl` (also .gz, or `-`).
@@ -88,9 +89,10 @@ def describe(
     result = Described()
     with ExitStack() as stack:
         path = stack.enter_context(_readable_twice(source))
+        counted = _records(path, types) if any(wanted.negatives.values()) else ()
         corpus = Corpus(
             statement(record, event, types)
-            for record in _records(path, types)
+            for record in counted
             if isinstance(record, CaptionEvents)
             for event in record.events
         )

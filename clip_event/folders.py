@@ -11,7 +11,8 @@ from typing import Any
 from PIL import Image
 
 from clip_event.pictures import FORMATS, PictureError, place
-from extraction.records import Bad, InputError, half_a_pair, jsonl_rows, parquet_rows, unpacked
+from extraction.records import Bad, InputError, jsonl_rows, parquet_rows, unpacked
+from templates.events import half_a_pair
 
 
 class Record(dict[str, Any]):

@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from clip_event._open_clip import open_clip
+from clip_event.crops import ByteCrop
 from clip_event.history import CALIBRATION, EVENT_CONFIG, PROMPT
 from clip_event.prompt import Prompt, read_prompt, write_prompt
 from clip_event.texts import Tokenizer, full_length
@@ -93,10 +94,11 @@ def load(
         first = str(error).strip().split("\n")[0]
         raise ModelError(f"cannot load {name!r}: {first or type(error).__name__}") from error
     preprocess = open_clip.transform.PreprocessCfg(**cast(Any, model).visual.preprocess_cfg)
+    train = open_clip.transform.image_transform_v2(preprocess, is_train=True, aug_cfg=augmentation)
     return Loaded(
         model=model,
         tokenizer=tokenizer,
-        preprocess_train=open_clip.transform.image_transform_v2(preprocess, is_train=True, aug_cfg=augmentation),
+        preprocess_train=ByteCrop(train) if ByteCrop.fits(train) else train,
         preprocess_val=open_clip.transform.image_transform_v2(preprocess, is_train=False),
         config=config,
         full_length=reason,

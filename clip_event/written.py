@@ -11,6 +11,7 @@ from extraction.records import Bad, InputError
 from templates.whole import whole
 
 Json = dict[str, Any]
+ENCODE = json.JSONEncoder(ensure_ascii=False, default=str).encode  # json.dumps makes an encoder at every call
 
 
 class Written:
@@ -24,7 +25,7 @@ class Written:
         self._out, self._errors, self._strict, self.bad = out, errors, strict, 0
 
     def row(self, row: Json) -> None:
-        self._out.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+        self._out.write(ENCODE(row) + "\n")
 
     def fault(self, fault: Bad | Json) -> None:
         """Count and list what cannot be used.

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from templates.events import CaptionEvents, RecordError, parse_record
+from templates.events import CaptionEvents, RecordError, half_a_pair, parse_record
 from templates.ontology import Ontology
 
 MOST_CHARACTERS = 10_000
@@ -75,15 +75,6 @@ class Checker:
                 return Bad(line, f"id {name!r} stands on an earlier line too", name)
             self._seen.add(mark)
         return record
-
-
-def half_a_pair(record: Any) -> bool:
-    """Whether it holds half a surrogate pair, which JSON can escape and no file can hold."""
-    try:
-        json.dumps(record, ensure_ascii=False, default=str).encode()
-    except UnicodeEncodeError:
-        return True
-    return False
 
 
 def caption_fault(caption: Any) -> str | None:

@@ -8,7 +8,7 @@ import re
 from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
+from functools import lru_cache
 from itertools import accumulate
 from random import Random
 
@@ -82,6 +82,7 @@ class Corpus:
         return draw.choice(groups) if groups else None
 
 
+@lru_cache(maxsize=65536)
 def _clean(text: str) -> bool:
     """Whether a filler can be said elsewhere: no list or bracket, no word twice, nothing that only its caption can
     count or own."""
@@ -101,7 +102,7 @@ def _plain(slot: Slot) -> Slot:
     """The slot without its place in a caption; a thing that only its caption knows ("the rifle") is any such thing."""
     phrase = slot.phrase
     if slot.entity in THINGS and not (phrase.plural or is_name(phrase.text)) and phrase.said == f"the {phrase.text}":
-        phrase = replace(phrase, said=indefinite(phrase.text))
+        phrase = phrase._replace(said=indefinite(phrase.text))
     return Slot(slot.role, phrase, slot.entity, preposition=slot.preposition)
 
 

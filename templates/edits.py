@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from templates.english import Phrase, indefinite, inflected, is_name, plural_of
 from templates.ontology import EventTemplate
-from templates.statement import SENTENCE_START, Slot, Statement
+from templates.statement import Slot, Statement, starts_sentence
 from templates.told import noun
 
 Edits = tuple[tuple[int, int, str], ...]
@@ -196,4 +196,4 @@ def _as_there(caption: str, old: Slot, new: Phrase) -> str | None:
         text = new.said
     else:
         text = lead.lower() + new.text
-    return _cased(text, caption[old.start]) if SENTENCE_START.search(caption[: old.start]) else text
+    return _cased(text, caption[old.start]) if starts_sentence(caption[: old.start]) else text

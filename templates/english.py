@@ -6,10 +6,9 @@ it has one, as only it knows whether "glass" is a substance or a vessel.
 
 import re
 import tomllib
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import inflect
@@ -18,7 +17,7 @@ OBJECTIVE = {"I": "me", "he": "him", "she": "her", "we": "us", "they": "them", "
 NOMINATIVE = {objective: nominative for nominative, objective in OBJECTIVE.items()}
 PEOPLE = re.compile(r"(?:[A-Z]\.){2,}$|[A-Z]\w*(?:ian|ish|ese|ic|iri|aeli|aqi|ni)$|Rohingya$|Kurdish$")
 """First words of people in groups ("U.S. Marines", "Syrian Kurds"), where a name of one person has a first name."""
-OWNER = re.compile(r"(?:['’]s|s['’])\s*$")
+OWNERS = ("'s", "’s", "s'", "s’")
 LAST_WORD = re.compile(r"([^\W\d_]+)\s*$")
 AFTER_HEAD = re.compile(r"\s(?:of|for|in|on|at|near|between|with|outside|to)\s")
 STOP = re.compile(r"[.!?][”\"’')]?$")
@@ -32,8 +31,7 @@ def listing(name: str) -> frozenset[str]:
     return frozenset(tomllib.loads((Path(__file__).parent / "english.toml").read_text(encoding="utf-8"))[name].split())
 
 
-@dataclass(frozen=True)
-class Phrase:
+class Phrase(NamedTuple):
     """A filler as it is said: its own words, those with the article, and whether a verb with it is plural."""
 
     text: str
@@ -49,9 +47,16 @@ def phrase(text: str, before: str = "", entity: str | None = None) -> Phrase:
         before: the caption's text before it, whose last word may be its determiner.
         entity: its entity kind, where known.
     """
-    owner = OWNER.search(before[-8:])
-    word = LAST_WORD.search(before[-24:])
-    return _phrase(" ".join(text.split()), "its" if owner else word[1].casefold() if word else "", entity)
+    owner = before[-8:].rstrip().endswith(OWNERS)
+    return _phrase(" ".join(text.split()), "its" if owner else _last_word(before[-24:]).casefold(), entity)
+
+
+def _last_word(text: str) -> str:
+    word = text.rpartition(" ")[0].rpartition(" ")[2]
+    if text[-1:] == " " and word.isalpha():
+        return word  # nearly always
+    found = LAST_WORD.search(text)
+    return found[1] if found else ""
 
 
 @lru_cache(maxsize=65536)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import to_json
 
 from templates.ontology import EntityKind, Ontology
 from templates.whole import whole
@@ -151,14 +152,25 @@ def parse_record(data: Any, where: str) -> CaptionEvents:
     """A checked record from a JSON object; `where` is named in errors. Raises `RecordError`."""
     try:
         record = CaptionEvents.model_validate(data)
-        json.dumps(data, ensure_ascii=False, default=str).encode()
     except ValidationError as error:
         problem = error.errors()[0]
         path = ".".join(str(key) for key in problem["loc"]) or "record"
         raise RecordError(f"{where}: {path}: {problem['msg'].removeprefix('Value error, ')}") from None
-    except UnicodeEncodeError as error:
-        raise RecordError(f"{where}: holds half a surrogate pair ({error.object[error.start]!a})") from None
+    if half := half_a_pair(record.model_extra):  # in our own keys pydantic has found it
+        raise RecordError(f"{where}: holds half a surrogate pair ({half!a})")
     return record
+
+
+def half_a_pair(data: Any) -> str | None:
+    """The first half of a surrogate pair in it without the other, which JSON can escape and no file can hold."""
+    try:
+        to_json(data)
+    except ValueError:  # or it holds something that is not JSON
+        try:
+            json.dumps(data, ensure_ascii=False, default=str).encode()
+        except UnicodeEncodeError as error:
+            return str(error.object[error.start])
+    return None
 
 
 def read_events(path: str | Path) -> Iterator[CaptionEvents]:

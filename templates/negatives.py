@@ -13,7 +13,7 @@ it finds none. What must hold of every negative is enforced where they are put t
 
 import re
 from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import combinations, permutations
 from random import Random
@@ -44,10 +44,21 @@ class World:
     Attributes:
         confusable: which types may stand for which, and the counts of the corpus that the statement comes from.
         stated: the types of all events of the statement's caption.
+        quoted: whether negatives are to be said in the caption's words or in given ones too; without, they have neither
+            `edits` nor `words`, which cost more than all else.
     """
 
     confusable: Confusable
     stated: frozenset[str] = frozenset()
+    quoted: bool = True
+    _turned: dict[int, tuple[Statement, dict["Turn", Statement | None]]] = field(default_factory=dict, repr=False)
+
+    def turned(self, true: Statement) -> dict["Turn", Statement | None]:
+        """The turns of a statement's fillers that are allowed, found once, and what has been made of them."""
+        if id(true) not in self._turned:
+            turns = [] if goes_both_ways(true.event.trigger.text) else _turns(true, self.confusable.corpus.actors)
+            self._turned[id(true)] = true, dict.fromkeys(turns)  # the statement is held, so that its id stays its own
+        return self._turned[id(true)][1]
 
 
 def event(true: Statement, draw: Random, world: World) -> Statement | None:
@@ -55,7 +66,9 @@ def event(true: Statement, draw: Random, world: World) -> Statement | None:
     for template in world.confusable.draw(true, world.stated, draw, TRIES):
         slots = moved(true.slots, true.template, template)
         if slots is not None and _telling(slots) and _enough(slots, template):
-            false = replace(true, template=template, slots=slots)
+            false = Statement(true.caption, true.event, template, slots, None, None)
+            if not world.quoted:
+                return false
             edits, words = other_trigger(true, false)
             return replace(false, edits=edits, words=words)
     return None
@@ -63,12 +76,17 @@ def event(true: Statement, draw: Random, world: World) -> Statement | None:
 
 def role(true: Statement, draw: Random, world: World) -> Statement | None:
     """Two roles' fillers exchanged, or three moved on, where every filler's entity kind allows it."""
-    turns = [] if goes_both_ways(true.event.trigger.text) else _turns(true, world.confusable.corpus.actors)
-    if not turns:
+    turned = world.turned(true)
+    if not turned:
         return None
-    turned = _turned(true, draw.choice(turns))
-    # police and protesters who clash "during a protest" do so whoever is named first
-    return replace(turned, edits=None) if goes_both_ways(true.caption) else turned
+    turn = draw.choice(list(turned))
+    if (found := turned[turn]) is None:
+        found = _turned(true, turn, world)
+        if world.quoted and goes_both_ways(true.caption):
+            # police and protesters who clash "during a protest" do so whoever is named first
+            found = replace(found, edits=None)
+        turned[turn] = found
+    return found
 
 
 def rotate(true: Statement, draw: Random, world: World) -> Statement | None:
@@ -77,7 +95,7 @@ def rotate(true: Statement, draw: Random, world: World) -> Statement | None:
     if len(roles) < 2:
         return None
     by = draw.randrange(1, len(roles))
-    turned = _turned(true, tuple(zip(roles, roles[by:] + roles[:by], strict=True)))
+    turned = _turned(true, tuple(zip(roles, roles[by:] + roles[:by], strict=True)), world)
     return None if _sides(turned) == _sides(true) else turned
 
 
@@ -94,7 +112,7 @@ def place(true: Statement, draw: Random, world: World) -> Statement | None:
     for _ in range(TRIES if olds else 0):
         news = world.confusable.corpus.places(len(olds), draw)
         if news and all(_other(new, true, world.confusable.corpus) for new in news):
-            return _with(true, olds, news)
+            return _with(true, olds, news, world)
     return None
 
 
@@ -194,13 +212,20 @@ def _sides(true: Statement) -> set[tuple[object, str]]:
     return {(group_of.get(slot.role, slot.role), slot.phrase.text.casefold()) for slot in true.slots}
 
 
-def _turned(true: Statement, turn: Turn) -> Statement:
+def _turned(true: Statement, turn: Turn, world: World) -> Statement:
     source_of = dict(turn)
     slots = [slot for slot in true.slots if slot.role not in source_of]
     slots += [slot.in_role(to) for to, source in turn for slot in true.of(source)]
     pairs = [(true.of(to), true.of(source)) for to, source in turn]
-    edits, words = other_fillers(true, pairs)
-    return replace(true, slots=tuple(slots), edits=edits, words=words)
+    return _filled(true, tuple(slots), pairs, world)
+
+
+def _filled(
+    true: Statement, slots: tuple[Slot, ...], pairs: Sequence[tuple[Sequence[Slot], Sequence[Slot]]], world: World
+) -> Statement:
+    """The statement with these slots; the pairs say which of its own had to go for which."""
+    edits, words = other_fillers(true, pairs) if world.quoted else (None, None)
+    return Statement(true.caption, true.event, true.template, slots, edits, words)
 
 
 def _replaced(true: Statement, draw: Random, world: World, among: list[Slot]) -> Statement | None:
@@ -212,16 +237,15 @@ def _replaced(true: Statement, draw: Random, world: World, among: list[Slot]) ->
             if new and _names(true.template, head(new.phrase.text)):
                 continue
             if new and old.phrase.plural == new.phrase.plural and _other(new, true, world.confusable.corpus):
-                return _with(true, [old], [new])
+                return _with(true, [old], [new], world)
     return None
 
 
-def _with(true: Statement, olds: Sequence[Slot], news: Sequence[Slot]) -> Statement:
+def _with(true: Statement, olds: Sequence[Slot], news: Sequence[Slot], world: World) -> Statement:
     """The statement with each of `olds` filled by that of `news` in its place."""
-    taken = {id(old): replace(new, start=old.start, end=old.end) for old, new in zip(olds, news, strict=True)}
-    edits, words = other_fillers(true, [([old], [new]) for old, new in zip(olds, news, strict=True)])
+    taken = {id(old): new._replace(start=old.start, end=old.end) for old, new in zip(olds, news, strict=True)}
     slots = tuple(taken.get(id(slot), slot) for slot in true.slots)
-    return replace(true, slots=slots, edits=edits, words=words)
+    return _filled(true, slots, [([old], [new]) for old, new in zip(olds, news, strict=True)], world)
 
 
 def _names(template: EventTemplate, word: str) -> bool:

@@ -17,6 +17,8 @@ from templates.negatives import KINDS, World
 from templates.statement import Statement, statement
 
 Json = dict[str, Any]
+QUOTED = frozenset({"caption", "edited", "given"})
+"""Styles in the words of a text that stands there already."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def described(
         for style in wanted.styles
         if (said := describe(one, style, count, given))
     }
-    world = _world(record, confusable)
+    world = _world(record, confusable, quoted=not QUOTED.isdisjoint(wanted.styles))
     said_truly = {_folded(said.text) for said in positives.values()}
     for event in chosen:
         false = [
@@ -95,19 +97,21 @@ def _chosen(record: CaptionEvents, wanted: Wanted) -> list[Event]:
 
 def told_apart(record: CaptionEvents, confusable: Confusable, wanted: Wanted) -> Iterator[Told]:
     """The pairs of a record as the judge of `Blind` sees them."""
-    world = _world(record, confusable)
+    world = _world(record, confusable, quoted=False)
     for event in _chosen(record, wanted):
         true = statement(record, event, confusable.ontology)
         for key, wrong in _false(record, true, world, wanted):
             yield told(key, true, wrong)
 
 
-def _world(record: CaptionEvents, confusable: Confusable) -> World:
-    return World(confusable, frozenset(event.type for event in record.events))
+def _world(record: CaptionEvents, confusable: Confusable, quoted: bool) -> World:
+    return World(confusable, frozenset(event.type for event in record.events), quoted)
 
 
 def _false(record: CaptionEvents, true: Statement, world: World, wanted: Wanted) -> Iterator[tuple[Key, Statement]]:
     """The false statements of one event, drawn by record, event, epoch and seed alone."""
+    if not any(wanted.negatives.values()):
+        return
     name = str(record.caption if record.id is None else record.id)
     draw = Random(f"{wanted.seed}|{name}|{true.event.id}|{wanted.epoch}")
     for kind, number in wanted.negatives.items():
@@ -136,14 +140,17 @@ def _row(
     stated = {(slot.role, slot.phrase.text) for slot in true.slots}  # what is false may not be what was left out
     for kind, wrong in false:
         said = describe(wrong, positive.style, count, given)
-        if said and set(said.dropped) <= stated and _sound(said.text, seen):
-            seen.add(_folded(said.text))
+        if said and stated.issuperset(said.dropped) and _sound(said.text, seen):
             row["negatives"].append({"kind": kind, "text": said.text, "event": _event(wrong)})
     return row
 
 
 def _sound(text: str, seen: set[str]) -> bool:
-    return _folded(text) not in seen and not any(mark in text for mark in ("{", "}", "  ", ", ,"))
+    folded = _folded(text)
+    if folded in seen or any(mark in text for mark in ("{", "}", "  ", ", ,")):
+        return False
+    seen.add(folded)
+    return True
 
 
 def _folded(text: str) -> str:

@@ -7,6 +7,7 @@ caption say so. Whatever says a statement can therefore say its negatives.
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from templates.english import Phrase, inflected, is_name, listing, lowered, phrase
 from templates.events import CaptionEvents, Event
@@ -17,16 +18,16 @@ BEFORE_NAME = re.compile(
     r"(?:(?:the\s+)?(?!(?:In|At|On|From|For|As|By|With|After|Before|Near|Outside|Inside|When|While|And|But|During|Of|To|"
     r"An?|This|His|Her|Their)\b)[A-Z][\w’'.-]*\s+(?:(?:of|for)\s+(?:the\s+)?)?)+$|\bthe\s+$"
 )
-BEFORE_NOUN = re.compile(
-    r"\b(?:a|an|the|this|that|these|those|his|her|its|their|some|several|many|both|another|other|two|three|four|five|"
-    r"six|seven|eight|nine|ten|dozens\s+of|hundreds\s+of|thousands\s+of|\d[\d,]*)\s+$",
-    re.IGNORECASE,
+ONE_WORD = (
+    "a|an|the|this|that|these|those|his|her|its|their|some|several|many|both|another|other|two|three|four|five|six|seven|"
+    "eight|nine|ten"
 )
-SENTENCE_START = re.compile(r"(?:^|[.!?:”\"]|--|[-–—])\s*$")
+DETERMINERS = frozenset(ONE_WORD.split("|"))
+BEFORE_NOUN = re.compile(rf"\b(?:{ONE_WORD}|dozens\s+of|hundreds\s+of|thousands\s+of|\d[\d,]*)\s+$", re.IGNORECASE)
+STOPS = '.!?:”"-–—'
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
     """One filler of one role.
 
     Attributes:
@@ -102,10 +103,15 @@ def statement(record: CaptionEvents, event: Event, ontology: Ontology | None) ->
 
 def _slot(caption: str, role: str, start: int, end: int, entity: str | None) -> Slot:
     text, before = caption[start:end], caption[max(0, start - 60) : start]
-    if SENTENCE_START.search(before[-3:] if start > 3 else before):
+    if starts_sentence(before[-3:]):
         text = lowered(text, entity)
     preposition = _preposition(before) if entity == "place" or role == "Place" else ""
     return Slot(role, phrase(text, before, entity), entity, start - _lead(text, before), end, preposition)
+
+
+def starts_sentence(before: str) -> bool:
+    """Whether what follows this text is the first word of a sentence."""
+    return (before.rstrip()[-1:] or ".") in STOPS
 
 
 def _preposition(before: str) -> str:
@@ -129,6 +135,8 @@ def _lead(text: str, before: str) -> int:
     last = before.rpartition(" ")[0].rpartition(" ")[2] if before[-1:] == " " else ""
     if is_name(text):
         found = BEFORE_NAME.search(before) if last[:1].isupper() or last in ("the", "of", "for") else None
+    elif last.isascii() and last.isalpha() and last.lower() != "of":  # a word is a determiner or it is not
+        return len(last) + 1 if last.lower() in DETERMINERS else 0
     else:
         found = BEFORE_NOUN.search(before) if last else None
     return len(found[0]) if found else 0

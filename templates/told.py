@@ -66,6 +66,9 @@ def _group(statement: Statement, group: str, plural: bool) -> str:
 def said(statement: Statement, role: str, subject: bool = False) -> str:
     """The role's fillers as one phrase; a pronoun in the form of a subject or of an object."""
     slots = statement.of(role)
+    if len(slots) == 1:
+        phrase = slots[0].phrase.said
+        return phrase if subject or _only_places(statement, role) else objective(phrase)
     if _only_places(statement, role):
         return _whereabouts(statement.caption, slots)
     return listed([slot.phrase.said if subject else objective(slot.phrase.said) for slot in slots])
@@ -119,8 +122,7 @@ def noun(sentence: str) -> str | None:
 
 def _only_places(statement: Statement, role: str) -> bool:
     """Whether the role is a where, not a who, and all its fillers are places."""
-    kinds = statement.template.roles[role].kinds
-    where = role == "Place" or kinds[:1] == ("place",)
+    where = role == "Place" or statement.template.roles[role].kinds[:1] == ("place",)
     return where and all(slot.entity in ("place", None) for slot in statement.of(role))
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from clip_event.cli import app
-from clip_event.tokens import count
+from clip_event.tokens import Remembering, count
 
 ARREST = {
     "id": "a",
@@ -159,6 +159,24 @@ def clips_own():
 def test_the_token_count_is_open_clips(text: str) -> None:
     tokenizer = clips_own()
     assert count(text) == 2 + len(tokenizer.encode(text))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(max_size=200), min_size=1, max_size=4))
+def test_remembered_tokens_are_open_clips(texts: list[str]) -> None:
+    tokenizer = clips_own()
+    texts += [*texts, "A man holds a sign. " * 30, " ".join(texts)]
+    assert Remembering.fits(tokenizer)
+    assert Remembering(tokenizer)(texts).tolist() == tokenizer(texts).tolist()
+    assert Remembering(tokenizer)(texts, 16).tolist() == tokenizer(texts, 16).tolist()
+
+
+def test_tokenizers_that_work_otherwise_are_not_remembered() -> None:
+    from open_clip.tokenizer import SigLipTokenizer, SimpleTokenizer
+
+    assert not Remembering.fits(SimpleTokenizer(clean="canonicalize"))
+    assert not Remembering.fits(SimpleTokenizer(reduction_mask="simple"))
+    assert not Remembering.fits(object.__new__(SigLipTokenizer))
 
 
 def test_the_token_count_of_a_caption_is_open_clips() -> None:

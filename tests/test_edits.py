@@ -34,6 +34,10 @@ PARIS (AP) -- A (man|Person|person) is <arrested>.|a |officer|PARIS (AP) -- An o
 Police <arrest> (Barack Obama|Person|person).||Angela Merkel|Police arrest Angela Merkel.
 Police <arrest> President (Barack Obama|Person|person).||Angela Merkel|Police arrest Angela Merkel.
 Police <arrest> two (men|Person|person).||women|Police arrest women.
+Police <arrest> 1,200 (men|Person|person).||women|Police arrest women.
+Police <arrest> dozens OF (men|Person|person).||women|Police arrest dozens of women.
+Police <arrest> Many (men|Person|person).||women|Police arrest many women.
+Police <arrest> angry (men|Person|person).||women|Police arrest angry women.
 Police <arrest> a (man|Person|person) with a (bag|Instrument|object).|a |officer|Police arrest an officer with a bag.
 """
 

@@ -57,6 +57,22 @@ def test_a_role_swap_moves_fillers_where_their_kind_may_be_and_never_between_sym
 
 @SETTINGS
 @given(worlds())
+def test_negatives_that_no_text_is_to_quote_are_the_same_without_edits(made):
+    ontology, records = made
+    confusable = Confusable(ontology, Corpus(statements(records, ontology)))
+    for true in statements(records, ontology):
+        draws = [Random(0), Random(0)]
+        told = [World(confusable, quoted=quoted) for quoted in (True, False)]
+        for kind in [*KINDS.values()] * 2:
+            quoted, plain = (kind(true, draw, world) for draw, world in zip(draws, told, strict=True))
+            assert (quoted is None) == (plain is None)
+            if quoted and plain:
+                assert (plain.template, plain.slots) == (quoted.template, quoted.slots)
+                assert plain.edits is plain.words is None
+
+
+@SETTINGS
+@given(worlds())
 def test_an_event_negative_is_compatible_with_nothing_the_caption_states_and_holds_the_same_fillers(made):
     ontology, records = made
     for record, true, false in negatives("event", ontology, records):
