@@ -20,10 +20,12 @@ from clip_event.evaluation.scenes import told
 from clip_event.models import Loaded, _say_terms, load, save
 from clip_event.patches import encode_images
 from clip_event.scenes import draw, plan, record_of
+from clip_event.training.learn import SIZE, _told, learn_on
 from clip_event.training.lessons import Lesson
-from clip_event.training.mini import PIECES, SIZE, Settings, _told, drawn, make_mini
+from clip_event.training.mini import PIECES, drawn, make_mini
 from clip_event.training.photographs import pixels
 from clip_event.training.scores import evaluate, recalled
+from clip_event.training.settings import Both, Settings
 from clip_event.training.vocabulary import SPECIAL, train_tokenizer, vocabulary_texts
 from templates.events import CaptionEvents
 
@@ -173,7 +175,7 @@ def test_recall_is_what_a_loop_over_pictures_and_captions_counts(mini, tmp_path)
 
 def test_scenes_come_in_other_words_each_time_and_beside_their_twins_only_by_chance():
     scenes = [plan(index) for index in range(40)]
-    told = _told(scenes, Settings(drawn=8), torch.Generator().manual_seed(0))
+    told = _told(scenes, 8, 1, torch.Generator().manual_seed(0))
     said, together = {}, 0
     for _ in range(15):  # three times round
         rows, texts = next(told)
@@ -207,7 +209,8 @@ def few(corpora, tmp_path):
 
 def test_the_command_writes_a_folder_that_loads_and_repeats_with_its_seed(few, tmp_path):
     lesson = Lesson(steps=2, lr=1e-3)
-    settings = Settings(lesson, lesson, scenes=8, views=2, batch=4, others=2, photographs=4, drawn=4, unseen=2)
+    both = Both(steps=2, lr=1e-3, photographs=4, drawn=4)
+    settings = Settings(lesson, both, both, rounds=1, unseen=2, scenes=8, views=2, batch=4, others=2)
     states = []
     for seed in (1, 1, 2):
         out = tmp_path / f"made{len(states)}"
@@ -218,6 +221,20 @@ def test_the_command_writes_a_folder_that_loads_and_repeats_with_its_seed(few, t
     assert load(str(out)).config["text_cfg"]["eos_id"] == 3
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert any(not torch.equal(states[0][name], states[2][name]) for name in states[0])
+
+
+def test_the_last_lesson_keeps_the_mean_of_where_its_ways_lead():
+    """A weight that begins at 0 and is moved by 1, 2, 4 and 8: to 1 and 2, then from their mean with 0, that is 1."""
+    model, moved = torch.nn.Linear(1, 1, bias=False), []
+    torch.nn.init.zeros_(model.weight)
+
+    def learn(turn):
+        moved.append(float(model.weight.detach()))
+        model.weight.data += 2**turn
+
+    learn_on(model, learn, rounds=2)
+    assert moved == [0, 0, 1, 1]
+    assert float(model.weight.detach()) == (1 + 2 + 5 + 9) / 4
 
 
 class _Words(torch.nn.Module):

@@ -2,14 +2,15 @@
 
 An image tower that knows ImageNet and a text tower that MiniLM teaches learn plain contrast of pictures and captions
 (Radford et al., ICML 2021), with no written negatives and no events. First the text tower learns beside a frozen image
-tower, then both learn together.
+tower, then both learn together, in the end along several ways whose weights are averaged.
 """
 
 import argparse
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -20,15 +21,15 @@ from torch import Tensor
 
 from clip_event.models import CONFIG, MINI, Loaded, load, save
 from clip_event.scenes import Scene, draw, plan
-from clip_event.scenes.captions import tell
-from clip_event.training.lessons import Captions, Lesson, Report, contrast, encoded, teach
-from clip_event.training.mobilenet import fill, folded, read_tflite, recalibrate
-from clip_event.training.photographs import Photographs, cropped, lit, pixels, read_photographs, shrunk
+from clip_event.training.learn import PART, SIZE, learn_both, learn_on, learn_words
+from clip_event.training.lessons import Captions, Report
+from clip_event.training.mobilenet import fill, read_tflite, recalibrate
+from clip_event.training.photographs import pixels, read_photographs, shrunk
 from clip_event.training.scores import evaluate, recalled
 from clip_event.training.sentences import embedded, start_pieces
+from clip_event.training.settings import Settings
 from clip_event.training.vocabulary import train_tokenizer, vocabulary_texts
 
-SIZE = 129  # 32 n + 1, see `clip_event.training.mobilenet`
 PIECES = 8000
 MODEL: dict[str, Any] = {
     "embed_dim": 256,
@@ -55,34 +56,6 @@ TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 WEIGHTS = "vision/mobilenet_v2_ptq.tflite"
 PHOTOGRAPHS = "flickr8k/{split}.jsonl"
 OTHER_TEXTS = "text/voa_captions.jsonl"
-KEPT = 0.7  # share of the frozen tower's features that a step of the first lesson sees
-PART = 50  # pictures in a pass without gradients
-FROZEN = ("conv_stem", "bn1", "blocks.0", "blocks.1")  # edges and colours: half of the cost of a step
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How `mini` is trained; `scenes` are drawn once and stay in memory, 50 kB each.
-
-    Attributes:
-        unseen: photographs at the end of the file that are left out, for those who tune `mini` to choose by.
-        views: crops of each photograph that the frozen tower sees.
-        batch, others: photographs in a step of the first lesson, and texts without a photograph.
-        photographs, drawn: photographs and scenes in a step of the second.
-        said: captions of a photograph in a step of the second.
-    """
-
-    words: Lesson = field(default_factory=lambda: Lesson(steps=200, lr=1e-3))
-    both: Lesson = field(default_factory=lambda: Lesson(steps=520, lr=1e-3, average=0.99))
-    unseen: int = 500
-    scenes: int = 16_000
-    views: int = 4
-    batch: int = 512
-    others: int = 96
-    photographs: int = 144
-    drawn: int = 128
-    said: int = 2
-    seed: int = 0
 
 
 def begin(folder: Path, captions: list[str], seed: int) -> Loaded:
@@ -109,110 +82,6 @@ def drawn(scenes: list[Scene]) -> Tensor:
     for picture, scene in zip(pictures, scenes, strict=True):
         picture.copy_(torch.from_numpy(np.array(draw(scene, SIZE)[0])))
     return pictures
-
-
-def learn_words(
-    loaded: Loaded, photographs: Photographs, captions: Captions, settings: Settings, report: Report
-) -> None:
-    """The first lesson: the text tower and the projections, beside what a frozen trunk makes of crops of photographs.
-
-    Args:
-        captions: those of the photographs one after the other, then texts without a picture.
-    """
-    model, chance = cast(Any, loaded.model), torch.Generator().manual_seed(settings.seed)
-    features = _features(model.visual.trunk, photographs.pictures, settings.views, chance)
-    firsts, counts = _firsts(photographs)
-    orders = _orders(len(features[0]), settings.batch, chance)
-
-    def loss() -> Tensor:
-        rows = next(orders)
-        view = torch.randint(settings.views, rows.shape, generator=chance)
-        kept = torch.rand(len(rows), features.shape[2], generator=chance) < KEPT
-        seen = features[view, rows].float() * kept / KEPT
-        own = firsts[rows] + (torch.rand(len(rows), generator=chance) * counts[rows]).long()
-        other = torch.randint(int(counts.sum()), len(captions.tokens), (settings.others,), generator=chance)
-        text, apart = captions.encode(torch.cat([own, other]), settings.words.hidden, chance)
-        return contrast(model, model.visual.head(seen), text[: len(rows)]) + settings.words.taught * apart
-
-    model.visual.trunk.requires_grad_(False)
-    teach(model, captions.layer, loss, settings.words, report)
-    model.visual.trunk.requires_grad_(True)
-
-
-def learn_both(
-    loaded: Loaded,
-    photographs: Photographs,
-    captions: Captions,
-    scenes: list[Scene],
-    pictures: Tensor,
-    settings: Settings,
-    report: Report,
-) -> None:
-    """The second lesson: both towers on photographs and scenes, each among its own kind, in place."""
-    model, chance = cast(Any, loaded.model), torch.Generator().manual_seed(settings.seed + 1)
-    firsts, counts = _firsts(photographs)
-    orders = _orders(len(firsts), settings.photographs, chance)
-    told = _told(scenes, settings, chance)
-
-    def loss() -> Tensor:
-        rows, (places, texts) = next(orders), next(told)
-        crops = lit(cropped(pixels(photographs.pictures[rows]), SIZE, chance), chance)
-        mirrored = (torch.rand(len(places), generator=chance) < 0.5)[:, None, None, None]
-        stage = pixels(pictures[places])
-        images = torch.cat([crops, torch.where(mirrored, stage.flip(3), stage)])
-        with torch.autocast("cpu", torch.bfloat16):
-            both = model.visual(images.contiguous(memory_format=torch.channels_last)).float()
-        photograph, scene = both.split([len(rows), len(places)])
-        which = torch.rand(len(rows), int(counts.max()), generator=chance).masked_fill(
-            torch.arange(int(counts.max())) >= counts[rows, None], -1
-        )
-        own = (firsts[rows, None] + which.topk(settings.said).indices).flatten()
-        text, apart = captions.encode(own, settings.both.hidden, chance)
-        said = encoded(model, loaded.tokenizer(texts), captions.pad, 0.0, chance)
-        among = contrast(model, photograph, text, settings.said) + contrast(model, scene, said)
-        return among + settings.both.taught * apart
-
-    trunk = model.visual.trunk
-    with folded(trunk):
-        for name in FROZEN:
-            trunk.get_submodule(name).requires_grad_(False)
-        teach(model, captions.layer, loss, settings.both, report)
-    model.requires_grad_(True)
-
-
-@torch.no_grad()
-def _features(trunk: Any, pictures: Tensor, views: int, chance: torch.Generator) -> Tensor:
-    """What the trunk makes of whole pictures and of crops: (views, pictures, channels), half precision."""
-    found = []
-    for view in range(views):
-        parts = []
-        for part in pictures.split(PART):
-            images = lit(cropped(pixels(part), SIZE, chance), chance) if view else shrunk(pixels(part), SIZE)
-            with torch.autocast("cpu", torch.bfloat16):
-                parts.append(trunk(images.contiguous(memory_format=torch.channels_last)).half())
-        found.append(torch.cat(parts))
-    return torch.stack(found)
-
-
-def _firsts(photographs: Photographs) -> tuple[Tensor, Tensor]:
-    """Of each photograph, the row of its first caption, and how many it has."""
-    counts = torch.tensor([len(captions) for captions in photographs.captions])
-    return counts.cumsum(0) - counts, counts
-
-
-def _orders(count: int, batch: int, chance: torch.Generator) -> Iterator[Tensor]:
-    """Rows in batches, in another order each time round; what is left over of one is not used."""
-    batch = min(batch, count)
-    while True:
-        yield from torch.randperm(count, generator=chance)[: count // batch * batch].split(batch)
-
-
-def _told(scenes: list[Scene], settings: Settings, chance: torch.Generator) -> Iterator[tuple[Tensor, list[str]]]:
-    """Rows of scenes with captions in other words each time; twins meet in a step by chance only."""
-    for step, rows in enumerate(_orders(len(scenes), settings.drawn, chance)):
-        # a scene's seed is only its source of chance: what it shows stands in its other fields
-        said = [replace(scenes[row], seed=settings.seed + 1 + step) for row in rows.tolist()]
-        yield rows, [tell(scene).text for scene in said]
 
 
 def make_mini(
@@ -245,7 +114,9 @@ def make_mini(
         scenes = [plan(index, seed=settings.seed) for index in range(settings.scenes)]
         report(f"drawing {len(scenes)} scenes")
         pictures = drawn(scenes)
-        learn_both(loaded, photographs, captions, scenes, pictures, settings, report)
+        both = partial(learn_both, loaded, photographs, captions, scenes, pictures, report=report)
+        both(lesson=settings.both, seed=settings.seed + 1)
+        learn_on(model, lambda turn: both(lesson=settings.last, seed=settings.seed + 2 + turn), settings.rounds)
         recalibrate(model.visual.trunk, _mixed(photographs.pictures, pictures, settings))
         model.half()  # `load` widens the weights again
         save(out, loaded, {"recipe": "clip_event.training.mini", **asdict(settings)})
