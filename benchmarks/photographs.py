@@ -9,6 +9,8 @@ from clip_event.scenes import scenes
 
 KEPT = Path("build/benchmarks")
 SIDE = 512
+MOST = 1000
+"""Scenes that are drawn at most, so that the programs share them; whoever wants more is given them again."""
 
 
 def drawn(count: int, side: int = SIDE) -> Path:
@@ -22,7 +24,9 @@ def drawn(count: int, side: int = SIDE) -> Path:
 
 def photographs(given: Path | None, count: int, side: int = SIDE) -> list[Path]:
     """So many of the folder's, from the first again where it has fewer; of drawn scenes without a folder."""
-    found = [path for _, path in find_pictures([given or drawn(count, side) / "images"]) if isinstance(path, Path)]
+    found = [
+        path for _, path in find_pictures([given or drawn(min(count, MOST), side) / "images"]) if isinstance(path, Path)
+    ]
     if not found:
         raise SystemExit(f"{given}: no photographs")
     return list(islice(cycle(found), count))

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from PIL.Image import Image
 from torch import Tensor
+from torch.utils.data import default_collate
 
 from clip_event.models import Transform
 from clip_event.pictures import PictureError, load
@@ -271,7 +272,8 @@ class Collate:
                 graph_nodes[row, column, : len(numbers)] = torch.tensor(numbers)
         return Batch(
             ids=[example.id for example in examples],
-            images=torch.stack([e.image for e in examples]) if examples else torch.zeros(0, *self.shape),
+            # default_collate stacks in a worker's shared memory, without another copy on the way out
+            images=default_collate([e.image for e in examples]) if examples else torch.zeros(0, *self.shape),
             tokens=self.tokenizer(list(number) or [""]),
             positives=positives,
             true=torch.tensor(true, dtype=torch.int64).view(-1, 3),
