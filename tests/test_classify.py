@@ -46,7 +46,8 @@ sentences = ["{Speaker} <give> a speech", "a speech"]
 Speaker = { kinds = ["person"] }
 """
 TYPES = parse_ontology(tomllib.loads(WARD), "ward")
-SCENES = [draw(plan(index, split="dev"))[0] for index in range(6)]
+SHOWN = {"Justice:Arrest-Jail", "Medical:Vaccinate", "Contact:Speech"}
+SCENES = [draw(scene)[0] for scene in (plan(index, split="dev") for index in range(80)) if scene.type in SHOWN][:6]
 BLACK = Image.new("RGB", (64, 64), (0, 0, 0))  # shows nothing
 PRIEST, NURSE = Candidate("a priest", "person"), Candidate("a nurse", "person")
 CAPTION = "A chef arrests a clown."

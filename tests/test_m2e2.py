@@ -306,7 +306,7 @@ def test_a_model_says_the_type_whose_prompts_are_nearest_and_of_a_broken_photogr
         none = float((mini.scale * background @ image).exp().mean().log()) / mini.scale + fitted.threshold
         best = max(zip(cosines, OWN, strict=True))
         assert [event.type for event in events] == ([best[1]] if best[0] > none else [])
-    assert sum(map(len, said.values())) > 5
+    assert 2 < sum(map(len, said.values())) < 18  # of some it says an event, of some none
 
 
 def test_a_model_says_arguments_where_there_are_fillers(mini, seen, folder):
