@@ -19,9 +19,11 @@ test: $(READY)
 
 # Ratios, each measured side by side: at most 20 minutes on 2 cores. `bench-full` adds the growth up to 100,000 records.
 bench: $(READY)
+	$(BIN)/pip install --quiet -c constraints.txt braceexpand webdataset
 	$(BIN)/python -m benchmarks
 
 bench-full: $(READY)
+	$(BIN)/pip install --quiet -c constraints.txt braceexpand webdataset
 	$(BIN)/python -m benchmarks --full
 
 reader: $(READY)
