@@ -15,6 +15,7 @@ import csv
 import json
 import tempfile
 from argparse import Namespace
+from itertools import cycle
 from pathlib import Path
 
 import torch
@@ -36,7 +37,7 @@ def records(folder: Path | None, count: int, side: int, out: Path) -> None:
     with (out / "train.jsonl").open("w") as ours, (out / "train.tsv").open("w", newline="") as theirs:
         table = csv.writer(theirs, delimiter="\t")
         table.writerow(["filepath", "title"])
-        for row, path in zip(rows, paths, strict=True):
+        for row, path in zip(cycle(rows), paths, strict=False):
             ours.write(json.dumps({**row, "image": str(path.resolve())}) + "\n")
             table.writerow([path.resolve(), row["caption"]])
 

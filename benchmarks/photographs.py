@@ -14,7 +14,8 @@ MOST = 1000
 
 
 def drawn(count: int, side: int = SIDE) -> Path:
-    """A folder of scenes with images/, captions.jsonl and gold.jsonl."""
+    """A folder of scenes with images/, captions.jsonl and gold.jsonl: `count`, or `MOST`."""
+    count = min(count, MOST)
     folder = KEPT / f"scenes-{count}-{side}"
     if not (folder / "gold.jsonl").exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -24,9 +25,7 @@ def drawn(count: int, side: int = SIDE) -> Path:
 
 def photographs(given: Path | None, count: int, side: int = SIDE) -> list[Path]:
     """So many of the folder's, from the first again where it has fewer; of drawn scenes without a folder."""
-    found = [
-        path for _, path in find_pictures([given or drawn(min(count, MOST), side) / "images"]) if isinstance(path, Path)
-    ]
+    found = [path for _, path in find_pictures([given or drawn(count, side) / "images"]) if isinstance(path, Path)]
     if not found:
         raise SystemExit(f"{given}: no photographs")
     return list(islice(cycle(found), count))

@@ -9,7 +9,7 @@ from clip_event import __version__
 from clip_event.cli_evaluate import evaluate_app
 from clip_event.cli_photographs import photographs_app
 from clip_event.options import Actors, Cpus, Device, Engine, Gpus, OnEngine, Ontology, Shard, pool_of
-from clip_event.plain_errors import plain_errors
+from clip_event.plain_errors import plain_errors, say_aside
 
 app = typer.Typer(
     help="Who did what to whom in a news photograph.",
@@ -187,7 +187,7 @@ def finetune(
         from clip_event.ranks import first_to_say
 
         if first_to_say(line):
-            _say(line)
+            say_aside(line)
 
     with plain_errors("; go on with --resume", once):
         given = read_config(config, settings or ())  # told of a mistake before torch is loaded
@@ -195,7 +195,7 @@ def finetune(
         from clip_event.finetune import finetune as run
 
         try:
-            folder = run(given, resume=resume, say=_say)
+            folder = run(given, resume=resume, say=say_aside)
         except Stopped as stopped:
             once(str(stopped))
             raise typer.Exit(143) from None
@@ -251,7 +251,7 @@ def train_reader(
     from extraction.training.recipe import train_on
 
     with plain_errors():
-        train_on(files, out, ontology=ontology, start=start, epochs=epochs, seed=seed, dev=dev, report=_say)
+        train_on(files, out, ontology=ontology, start=start, epochs=epochs, seed=seed, dev=dev, report=say_aside)
         typer.echo(f"{out}: reader written", err=True)
 
 
@@ -277,12 +277,8 @@ def demo(
         terminal.events(records)
         typer.echo(f"{out}: the same with highlights and graphs, for a browser", err=True)
         if tune:
-            folder = demo_tuning(tune, say=_say)
+            folder = demo_tuning(tune, say=say_aside)
             typer.echo(f"{folder / 'report.html'}: what the embedded model learnt of {tune}", err=True)
-
-
-def _say(line: str) -> None:
-    typer.echo(line, err=True)
 
 
 def run(arguments: list[str] | None = None) -> Any:

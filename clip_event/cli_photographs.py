@@ -73,7 +73,6 @@ def classify(
     hint = "; run it again with --resume to go on where it stopped" if engine is Engine.ray else ""
     with plain_errors(hint), terminal.progress(", ".join(images[:3]), "looking at") as step:
         pool = pool_of(engine, actors=actors, cpus=cpus, gpus=gpus, shard=shard, resume=resume)
-        from clip_event.archive import classify_archive
         from clip_event.calibration import calibration_for, read_calibration
         from clip_event.classify import TYPICAL, Classifying
         from clip_event.classify import classify as run
@@ -94,6 +93,8 @@ def classify(
             "progress": step,
         }
         if pool:
+            from clip_event.archive import classify_archive
+
             fitted = read_calibration(calibration) if calibration else None
             options |= {"model": model, "ontology": ontology, "device": device, "pool": pool, "resume": resume}
             result = classify_archive(images, out, calibration=fitted, **asking, **options)

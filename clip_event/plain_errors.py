@@ -7,12 +7,13 @@ from contextlib import contextmanager
 import typer
 
 
-def _say(line: str) -> None:
+def say_aside(line: str) -> None:
+    """A line for people, on standard error."""
     typer.echo(line, err=True)
 
 
 @contextmanager
-def plain_errors(hint: str = "", say: Callable[[str], None] = _say) -> Iterator[None]:
+def plain_errors(hint: str = "", say: Callable[[str], None] = say_aside) -> Iterator[None]:
     """What a user can mend is one line on standard error and exit status 1 or 2, never a traceback."""
     try:
         yield
