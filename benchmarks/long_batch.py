@@ -1,6 +1,6 @@
 """The largest batch in a fixed memory, with gradient caching (`optim.chunk`) and without, and what caching costs.
 
-    python -m benchmarks.long_batch [--model mini] [--batch 64] [--chunk 8] [--repeats 5]
+    python -m benchmarks.long_batch [--model mini] [--batch 32] [--chunk 8] [--repeats 5]
 
 The fixed memory is what a step over `--batch` photographs takes beyond the model, its gradients and the optimizer's
 state when it is not cut. With caching the batch is doubled as long as it fits. On a GPU memory is
@@ -18,7 +18,7 @@ import torch
 from benchmarks.side_by_side import Row, alternately, cpu_ratio, keep, ratio, row, show
 from benchmarks.step import Ways
 
-MOST = 32
+MOST = 8
 """Times the fixed batch that is tried."""
 
 
@@ -58,7 +58,7 @@ def largest(given: argparse.Namespace) -> Row:
 def main(arguments: list[str] | None = None) -> list[Row]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="mini")
-    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--chunk", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

@@ -75,10 +75,12 @@ class Encoder:
 
 
 @torch.no_grad()
-def started(start: Encoder, batch: Batch) -> tuple[Tensor, Tensor]:
-    """The starting model's embeddings of the images and of the true texts."""
-    texts = start.texts(batch.tokens[: max(1, batch.positives)])  # a batch without a true text has an empty one
-    return start.images(batch.images)[0], texts[: batch.positives]
+def started(start: Encoder, batch: Batch, chunk: int) -> tuple[Tensor, Tensor]:
+    """The starting model's embeddings of the images and of the true texts, so many images at a time."""
+    true = batch.tokens[: max(1, batch.positives)]  # a batch without a true text has an empty one
+    images = [start.images(part)[0] for part in batch.images.split(chunk)]
+    texts = [start.texts(part) for part in true.split(chunk * TEXTS)]
+    return torch.cat(images), torch.cat(texts)[: batch.positives]
 
 
 def backward(
@@ -91,8 +93,10 @@ def backward(
         chunk: images in a part; None for all at once.
         start: the starting model, where retention is asked for.
     """
-    before = started(start, batch) if start else (None, None)
-    if chunk is None or chunk >= len(batch.images):
+    whole = max(1, len(batch.images))
+    chunk = min(chunk or whole, whole)
+    before = started(start, batch, chunk) if start else (None, None)
+    if chunk == whole:
         features = _drawn(batch, "whole", encoder.batch, batch)
         features.start_image, features.start_text = before
         losses = objective(features, batch, scale.exp())

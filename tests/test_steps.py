@@ -53,6 +53,17 @@ def test_parts_have_the_losses_and_gradients_of_the_whole(chunk: int | None) -> 
         torch.testing.assert_close(found[name], slope, atol=1e-12, rtol=1e-9)
 
 
+@pytest.mark.parametrize(("chunk", "most"), [(None, 7), (2, 2), (4, 4)])
+def test_no_tower_is_given_more_than_a_part_at_once(chunk: int | None, most: int) -> None:
+    batch, towers, images, texts = collated(examples(7, 5)), [encoder(), moved()], [], []
+    for tower in towers:
+        tower.model.visual.conv1.register_forward_pre_hook(lambda _, given: images.append(len(given[0])))
+        tower.model.token_embedding.register_forward_pre_hook(lambda _, given: texts.append(len(given[0])))
+    backward(towers[0], Objective(ALL, KINDS), batch, towers[0].model.logit_scale, chunk, towers[1])
+    assert max(images) == most
+    assert max(texts) <= (4 * most if chunk else len(batch.tokens))
+
+
 def test_gradients_are_added_to_those_already_there() -> None:
     batch, made = collated(examples(7, 5)), encoder()
     _, once = stepped(batch, 3, made)
