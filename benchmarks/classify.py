@@ -2,7 +2,7 @@
 
     python -m benchmarks.classify [--photographs FOLDER] [--count 2000] [--model mini] [--workers 2] [--repeats 5]
 
-Ours is `clip_event.classify` from paths to a file of answers. The plain program is as one would write it with
+Ours is `clip_event.zeroshot.classify` from paths to a file of answers. The plain program is as one would write it with
 open_clip: a `DataLoader` whose workers open and preprocess the photographs, and `encode_image`; it compares with
 nothing and writes nothing. Both have the model loaded, the same batches and as many workers; ours decode in threads,
 the plain ones are processes. Our classifier of event types is read from the cache, as in any run but the first. With
@@ -21,10 +21,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.photographs import add_photographs, photographs
 from benchmarks.side_by_side import Row, alternately, keep, ratio, show
-from clip_event.classify import Classifying, Fillers, classify
-from clip_event.fillers import Candidate
-from clip_event.model import ClipEvent
-from clip_event.models import Transform
+from clip_event.towers.models import Transform
+from clip_event.zeroshot.classify import Classifying, Fillers, classify
+from clip_event.zeroshot.fillers import Candidate
+from clip_event.zeroshot.model import ClipEvent
 from templates.ontology import load_ontology
 
 BATCH = 64

@@ -22,10 +22,10 @@ import torch
 
 from benchmarks.photographs import SIDE, add_photographs, drawn, photographs
 from benchmarks.side_by_side import Row, alternately, keep, ratio, show
-from clip_event._open_clip import open_clip
-from clip_event.assembly import Assembly, assemble, batches
-from clip_event.config import Config, parse_config
-from clip_event.ranks import Place
+from clip_event.towers._open_clip import open_clip
+from clip_event.tuning.assembly import Assembly, assemble, batches
+from clip_event.tuning.config import Config, parse_config
+from clip_event.tuning.ranks import Place
 
 BATCH = 32
 

@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from itertools import cycle, islice
 from pathlib import Path
 
-from clip_event.folders import find_pictures
+from clip_event.pictures.folders import find_pictures
 from clip_event.scenes import scenes
 
 KEPT = Path("build/benchmarks")

@@ -17,10 +17,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from clip_event.config import parse_config
-from clip_event.finetune import finetune
-from clip_event.presets import PRESETS
 from clip_event.scenes import scenes
+from clip_event.tuning.config import parse_config
+from clip_event.tuning.finetune import finetune
+from clip_event.tuning.presets import PRESETS
 
 
 def tuned(out: Path, model: str, preset: str, seed: int, given: dict[str, Any]) -> Path:

@@ -31,17 +31,17 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.side_by_side import Row, alternately, cpu_ratio, keep, ratio, show
-from clip_event._open_clip import open_clip
-from clip_event.batches import Batch, Collate, Describer, Example, Stated
-from clip_event.config import Config, parse_config
-from clip_event.models import Loaded, load
-from clip_event.objective import Features, Objective
-from clip_event.optimizer import optimizer
+from clip_event.data.batches import Batch, Collate, Describer, Example, Stated
+from clip_event.data.sources import Item
 from clip_event.scenes import plan
 from clip_event.scenes.make import record_of
-from clip_event.sources import Item
-from clip_event.steps import Encoder, backward
-from clip_event.texts import pad_id
+from clip_event.towers._open_clip import open_clip
+from clip_event.towers.models import Loaded, load
+from clip_event.towers.texts import pad_id
+from clip_event.tuning.config import Config, parse_config
+from clip_event.tuning.objective import Features, Objective
+from clip_event.tuning.optimizer import optimizer
+from clip_event.tuning.steps import Encoder, backward
 from templates.confusable import Confusable
 from templates.corpus import Corpus
 from templates.events import CaptionEvents, read_events

@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clip_event.calibration import Calibration, calibration_for, read_calibration, write_calibration
-    from clip_event.classify import Answer, Classifying
-    from clip_event.fillers import Candidate, candidates_of, read_fillers, typical_fillers
-    from clip_event.grounding import Grounded, ground
-    from clip_event.model import ClipEvent, say
-    from clip_event.models import ModelError
-    from clip_event.pictures import PictureError
-    from clip_event.roles import Roles, assign
-    from clip_event.scores import Scores
-    from clip_event.zeroshot import Classifier, classifier
+    from clip_event.calibrating.calibrate import calibrate
+    from clip_event.pictures.reading import PictureError
+    from clip_event.towers.models import ModelError
+    from clip_event.tuning.config import Config, ConfigError, parse_config, read_config
+    from clip_event.tuning.finetune import finetune
+    from clip_event.zeroshot.calibration import Calibration, calibration_for, read_calibration, write_calibration
+    from clip_event.zeroshot.classifiers import Classifier, classifier
+    from clip_event.zeroshot.classify import Answer, Classifying, classify
+    from clip_event.zeroshot.fillers import Candidate, candidates_of, read_fillers, typical_fillers
+    from clip_event.zeroshot.grounding import Grounded, ground
+    from clip_event.zeroshot.model import ClipEvent, say
+    from clip_event.zeroshot.roles import Roles, assign
+    from clip_event.zeroshot.scores import Scores
     from extraction import EventExtractor, extract, score
     from templates import (
         Argument,
@@ -51,22 +54,25 @@ __version__ = "0.1.0"
 
 _FLOORS = ("templates", "extraction")
 _HOME = {
+    "calibrate": "clip_event.calibrating.calibrate",
+    **dict.fromkeys(("Config", "ConfigError", "parse_config", "read_config"), "clip_event.tuning.config"),
+    "finetune": "clip_event.tuning.finetune",
     **dict.fromkeys(("EventExtractor", "extract", "score"), "extraction"),
     **dict.fromkeys(
-        ("Calibration", "calibration_for", "read_calibration", "write_calibration"), "clip_event.calibration"
+        ("Calibration", "calibration_for", "read_calibration", "write_calibration"), "clip_event.zeroshot.calibration"
     ),
-    **dict.fromkeys(("Answer", "Classifying"), "clip_event.classify"),
-    **dict.fromkeys(("Candidate", "candidates_of", "read_fillers", "typical_fillers"), "clip_event.fillers"),
-    **dict.fromkeys(("Grounded", "ground"), "clip_event.grounding"),
-    **dict.fromkeys(("ClipEvent", "say"), "clip_event.model"),
-    "ModelError": "clip_event.models",
-    "PictureError": "clip_event.pictures",
-    **dict.fromkeys(("Roles", "assign"), "clip_event.roles"),
-    "Scores": "clip_event.scores",
-    **dict.fromkeys(("Classifier", "classifier"), "clip_event.zeroshot"),
+    **dict.fromkeys(("Answer", "Classifying", "classify"), "clip_event.zeroshot.classify"),
+    **dict.fromkeys(("Candidate", "candidates_of", "read_fillers", "typical_fillers"), "clip_event.zeroshot.fillers"),
+    **dict.fromkeys(("Grounded", "ground"), "clip_event.zeroshot.grounding"),
+    **dict.fromkeys(("ClipEvent", "say"), "clip_event.zeroshot.model"),
+    "ModelError": "clip_event.towers.models",
+    "PictureError": "clip_event.pictures.reading",
+    **dict.fromkeys(("Roles", "assign"), "clip_event.zeroshot.roles"),
+    "Scores": "clip_event.zeroshot.scores",
+    **dict.fromkeys(("Classifier", "classifier"), "clip_event.zeroshot.classifiers"),
 }
-"""Where public names are; those of `templates` are left out. None may be called like a module of this package, which
-importing that module would put in its place: `calibrate`, `classify` and `finetune` are got from their modules."""
+"""Where public names are; those of `templates` are left out. None may be called like a module or folder of
+this package, which importing that would put in its place."""
 __all__ = [
     "Answer",
     "Argument",
@@ -76,6 +82,8 @@ __all__ = [
     "Classifier",
     "Classifying",
     "ClipEvent",
+    "Config",
+    "ConfigError",
     "Confusable",
     "Corpus",
     "Description",
@@ -95,15 +103,20 @@ __all__ = [
     "Statement",
     "Wanted",
     "assign",
+    "calibrate",
     "calibration_for",
     "candidates_of",
     "classifier",
+    "classify",
     "describe",
     "described",
     "extract",
+    "finetune",
     "ground",
     "load_ontology",
+    "parse_config",
     "read_calibration",
+    "read_config",
     "read_events",
     "read_fillers",
     "read_imsitu",

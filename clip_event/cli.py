@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from clip_event import __version__
-from clip_event.cli_evaluate import evaluate_app
-from clip_event.cli_photographs import photographs_app
-from clip_event.options import Actors, Cpus, Device, Engine, Gpus, OnEngine, Ontology, Shard, pool_of
-from clip_event.plain_errors import plain_errors, say_aside
+from clip_event.commands.evaluate import evaluate_app
+from clip_event.commands.options import Actors, Cpus, Device, Engine, Gpus, OnEngine, Ontology, Shard, pool_of
+from clip_event.commands.photographs import photographs_app
+from clip_event.commands.plain_errors import plain_errors, say_aside
 
 app = typer.Typer(
     help="Who did what to whom in a news photograph.",
@@ -64,7 +64,7 @@ def extract(
 
     Example: `clip-event extract captions.jsonl -o events.jsonl`
     """
-    from clip_event import terminal
+    from clip_event.commands import terminal
 
     with plain_errors("; run it again with --resume to go on where it stopped"), terminal.progress(source) as step:
         options: dict[str, Any] = {
@@ -115,7 +115,7 @@ def describe(
 
     Example: `clip-event describe events.jsonl -o descriptions.jsonl --negatives event=1,role=2,filler=1`
     """
-    from clip_event import terminal
+    from clip_event.commands import terminal
     from clip_event.descriptions import describe as run
     from templates.pairs import Wanted
 
@@ -159,7 +159,7 @@ def scenes(
 
     Example: `clip-event scenes --count 1000 --split dev -o scenes/dev`
     """
-    from clip_event import terminal
+    from clip_event.commands import terminal
     from clip_event.scenes import scenes as run
 
     with plain_errors(), terminal.progress(str(out), "drawing") as step:
@@ -181,18 +181,18 @@ def finetune(
 
     Example: `clip-event finetune --config news.toml --set optim.lr=1e-5`
     """
-    from clip_event.config import read_config
+    from clip_event.tuning.config import read_config
 
     def once(line: str) -> None:
-        from clip_event.ranks import first_to_say
+        from clip_event.tuning.ranks import first_to_say
 
         if first_to_say(line):
             say_aside(line)
 
     with plain_errors("; go on with --resume", once):
         given = read_config(config, settings or ())  # told of a mistake before torch is loaded
-        from clip_event.finetune import Stopped
-        from clip_event.finetune import finetune as run
+        from clip_event.tuning.finetune import Stopped
+        from clip_event.tuning.finetune import finetune as run
 
         try:
             folder = run(given, resume=resume, say=say_aside)
@@ -225,7 +225,7 @@ def ontology_show(
 
     Example: `clip-event ontology show news --type Justice:Arrest-Jail`
     """
-    from clip_event import terminal
+    from clip_event.commands import terminal
     from templates import read_ontology
 
     with plain_errors():
@@ -268,7 +268,7 @@ def demo(
 
     Example: `clip-event demo -o demo.html`
     """
-    from clip_event import terminal
+    from clip_event.commands import terminal
     from clip_event.demo import demo as run
     from clip_event.demo import demo_tuning
 

@@ -38,9 +38,9 @@ def demo_tuning(
         steps: of 64 photographs.
         say: takes lines for people.
     """
-    from clip_event.config import parse_config
-    from clip_event.finetune import finetune
     from clip_event.scenes import scenes
+    from clip_event.tuning.config import parse_config
+    from clip_event.tuning.finetune import finetune
 
     for split, count in (("train", train), ("dev", dev)):
         say(f"drawing {count:,} scenes for {split}")
@@ -80,9 +80,9 @@ def _read_and_scored(folder: Path) -> str:
 
 def _asked(tuned: Path, folder: Path) -> str:
     """The scenes classified, and how many casts are right of the first hundred."""
-    from clip_event.classify import Classifying, classify
     from clip_event.evaluation.acted import casts
-    from clip_event.model import ClipEvent
+    from clip_event.zeroshot.classify import Classifying, classify
+    from clip_event.zeroshot.model import ClipEvent
     from templates.events import read_events
     from templates.ontology import load_ontology
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from clip_event.tokens import count
+from clip_event.towers.tokens import count
 from clip_event.written import written
 from extraction.records import Bad, InputError, read_rows, with_events
 from templates.blind import Blind

@@ -49,8 +49,8 @@ def describe(
     """The statement in one style; None where the style has no words for it (no text given, say).
 
     Args:
-        count: CLIP tokens of a text, with start and end. The default is a careful estimate; `clip_event.tokens.count`
-            is exact.
+        count: CLIP tokens of a text, with start and end. The default is a careful estimate;
+            `clip_event.towers.tokens.count` is exact.
         given: for the style `given`: the text for a statement, or None.
 
     Raises:

@@ -3,9 +3,9 @@
 import torch
 from towers import VISION, native
 
-from clip_event._open_clip import open_clip
-from clip_event.model import ClipEvent
-from clip_event.models import Loaded
+from clip_event.towers._open_clip import open_clip
+from clip_event.towers.models import Loaded
+from clip_event.zeroshot.model import ClipEvent
 
 CLIP_TOKENS = open_clip.SimpleTokenizer()
 

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from towers import CONTEXT, native
 
-from clip_event.batches import Batch, Collate, Example, Missed, Stated
-from clip_event.config import Losses
-from clip_event.pictures import PictureError
-from clip_event.steps import Encoder
+from clip_event.data.batches import Batch, Collate, Example, Missed, Stated
+from clip_event.pictures.reading import PictureError
+from clip_event.tuning.config import Losses
+from clip_event.tuning.steps import Encoder
 
 KINDS = ["event", "role", "filler"]
 ALL = Losses(contrastive=1, appended=True, hard=0.7, local=0.3, alignment=0.2, distance=0.1, retention=0.4)

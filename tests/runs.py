@@ -5,8 +5,8 @@ from pathlib import Path
 
 from towers import VOCABULARY, wordpiece
 
-from clip_event.config import Config, parse_config
 from clip_event.scenes import scenes
+from clip_event.tuning.config import Config, parse_config
 
 MODEL = {
     "embed_dim": 16,

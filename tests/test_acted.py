@@ -5,10 +5,10 @@ import json
 import pytest
 
 from clip_event.evaluation import acted
-from clip_event.fillers import Candidate
-from clip_event.model import ClipEvent
-from clip_event.roles import Roles
 from clip_event.scenes import scenes
+from clip_event.zeroshot.fillers import Candidate
+from clip_event.zeroshot.model import ClipEvent
+from clip_event.zeroshot.roles import Roles
 from templates.events import CaptionEvents, read_events
 
 

@@ -7,10 +7,10 @@ import torch
 from runs import config, small_world
 from torch.autograd.graph import saved_tensors_hooks
 
-from clip_event.assembly import Assembly, assemble, batches
-from clip_event.finetune import finetune
-from clip_event.ranks import placed
-from clip_event.trainable import training_mode
+from clip_event.towers.trainable import training_mode
+from clip_event.tuning.assembly import Assembly, assemble, batches
+from clip_event.tuning.finetune import finetune
+from clip_event.tuning.ranks import placed
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import ot
 import pytest
 import torch
 
-from clip_event.alignment import alignment_loss, image_nodes, pooled, transport_distance
+from clip_event.tuning.alignment import alignment_loss, image_nodes, pooled, transport_distance
 
 
 def problem(seed=0, n=3, j=3, g=4, r=6, d=8):

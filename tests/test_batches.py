@@ -12,10 +12,10 @@ import torch
 from PIL.Image import Image
 from torch.utils.data import DataLoader
 
-from clip_event.batches import Batch, Collate, Describer, Example, Examples, Missed, Stated, graph_of
-from clip_event.pictures import PictureError
+from clip_event.data.batches import Batch, Collate, Describer, Example, Examples, Missed, Stated, graph_of
+from clip_event.data.sources import Item, Source, open_source
+from clip_event.pictures.reading import PictureError
 from clip_event.scenes import scenes
-from clip_event.sources import Item, Source, open_source
 from templates.confusable import Confusable
 from templates.corpus import Corpus
 from templates.events import CaptionEvents

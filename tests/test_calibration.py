@@ -10,15 +10,21 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_softmax
 from sklearn.metrics import balanced_accuracy_score
 
-from clip_event.calibrate import calibrate, fit, fit_pair, fit_scale, fit_threshold
-from clip_event.calibration import Calibration, CalibrationError, calibration_for, read_calibration, write_calibration
-from clip_event.labelled import images_without_event, read_labelled
-from clip_event.missing import MissingPictures
-from clip_event.model import ClipEvent
-from clip_event.reliability import calibration_error, risk_coverage
+from clip_event.calibrating.calibrate import calibrate, fit, fit_pair, fit_scale, fit_threshold
+from clip_event.calibrating.labelled import images_without_event, read_labelled
+from clip_event.calibrating.reliability import calibration_error, risk_coverage
+from clip_event.pictures.missing import MissingPictures
 from clip_event.scenes import scenes
 from clip_event.scenes.canvas import Canvas
 from clip_event.scenes.places import PLACES
+from clip_event.zeroshot.calibration import (
+    Calibration,
+    CalibrationError,
+    calibration_for,
+    read_calibration,
+    write_calibration,
+)
+from clip_event.zeroshot.model import ClipEvent
 from extraction.records import InputError
 from templates import load_ontology
 

@@ -15,8 +15,8 @@ from test_page import HOSTILE, Page
 from test_report import PLAN, RUN, evaluation, hostile, step, table, written
 from towers import DIMENSION, TEXT_TOWERS, VISION, wordpiece
 
-from clip_event.card import card, plain, published
-from clip_event.history import HistoryError
+from clip_event.tuning.card import card, plain, published
+from clip_event.tuning.history import HistoryError
 
 MARKDOWN = {
     **HOSTILE,
@@ -133,8 +133,8 @@ def test_a_folder_without_metrics_is_refused(tmp_path):
 
 
 def test_the_code_of_the_card_loads_the_folder_it_lies_in(tmp_path):
-    from clip_event._open_clip import open_clip  # noqa: F401, for the card's own import of it
-    from clip_event.models import load, save
+    from clip_event.towers._open_clip import open_clip  # noqa: F401, for the card's own import of it
+    from clip_event.towers.models import load, save
 
     start = tmp_path / "start"
     start.mkdir()

@@ -128,7 +128,7 @@ def test_broken_questions_say_where_and_what(tmp_path, line, message):
 
 def test_command_asks_a_model(tmp_path):
     """The answer is what plain cosines of the model say."""
-    from clip_event.model import ClipEvent
+    from clip_event.zeroshot.model import ClipEvent
 
     Image.new("RGB", (64, 64), (200, 60, 60)).save(tmp_path / "a.png")
     model = ClipEvent.load("mini", device="cpu")
@@ -147,7 +147,7 @@ def test_command_asks_a_model(tmp_path):
 
 
 def test_table_names_kinds_and_groups(capsys):
-    from clip_event import figures
+    from clip_event.commands import figures
 
     kinds = [choice(0, kind="answer", group="g"), choice(0, kind="rationale", group="g")]
     figures.choice(score(kinds, [[1, 0, 0, 0], [0, 1, 0, 0]]) | {"missed": 2})

@@ -11,16 +11,16 @@ from PIL import Image
 from test_stream import REFUSED, TREATED, noise, packed
 from typer.testing import CliRunner
 
-from clip_event.calibration import Calibration, write_calibration
-from clip_event.classify import Classifying, classify
 from clip_event.cli import app
 from clip_event.evaluation.predictions import read_predictions
-from clip_event.fillers import Candidate, typical_fillers
-from clip_event.model import ClipEvent
-from clip_event.pictures import PictureError
-from clip_event.prompts import BACKGROUND, prompts
-from clip_event.roles import assign
+from clip_event.pictures.reading import PictureError
 from clip_event.scenes import draw, plan
+from clip_event.zeroshot.calibration import Calibration, write_calibration
+from clip_event.zeroshot.classify import Classifying, classify
+from clip_event.zeroshot.fillers import Candidate, typical_fillers
+from clip_event.zeroshot.model import ClipEvent
+from clip_event.zeroshot.prompts import BACKGROUND, prompts
+from clip_event.zeroshot.roles import assign
 from extraction.records import InputError
 from templates.ontology import OntologyError, parse_ontology
 

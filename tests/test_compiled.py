@@ -9,11 +9,11 @@ from runs import config, quiet, small_world
 from torch import nn
 from towers import hugging_face, image_tower, native
 
-from clip_event.compiled import blocks, compile_blocks
-from clip_event.finetune import finetune
-from clip_event.objective import Objective
-from clip_event.prompt import first_prompt
-from clip_event.steps import Encoder, backward
+from clip_event.towers.compiled import blocks, compile_blocks
+from clip_event.towers.prompt import first_prompt
+from clip_event.tuning.finetune import finetune
+from clip_event.tuning.objective import Objective
+from clip_event.tuning.steps import Encoder, backward
 
 BACKENDS = [
     "aot_eager",  # all but the making of kernels

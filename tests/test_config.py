@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from clip_event.config import Config, ConfigError, parse_config, read_config
-from clip_event.presets import PRESETS
+from clip_event.tuning.config import Config, ConfigError, parse_config, read_config
+from clip_event.tuning.presets import PRESETS
 
 LEAST = 'out = "run"\n[data]\ntrain = "gold.jsonl"\n'
 OTHER = {

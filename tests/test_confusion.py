@@ -11,15 +11,15 @@ from scipy.special import softmax
 from typer.testing import CliRunner
 from worlds import ontology_of, statements, told
 
-from clip_event.assembly import assemble
-from clip_event.calibration import Calibration
+from clip_event.calibrating.confusion import confusion, mean_probabilities
 from clip_event.cli import app
-from clip_event.config import parse_config
-from clip_event.confusion import confusion, mean_probabilities
-from clip_event.model import ClipEvent
-from clip_event.ranks import placed
 from clip_event.scenes import scenes
-from clip_event.zeroshot import Classifier
+from clip_event.tuning.assembly import assemble
+from clip_event.tuning.config import parse_config
+from clip_event.tuning.ranks import placed
+from clip_event.zeroshot.calibration import Calibration
+from clip_event.zeroshot.classifiers import Classifier
+from clip_event.zeroshot.model import ClipEvent
 from extraction.records import InputError
 from templates import load_ontology
 from templates.confusable import Confusable, likeness

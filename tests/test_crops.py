@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from clip_event._open_clip import open_clip
-from clip_event.crops import ByteCrop
+from clip_event.towers._open_clip import open_clip
+from clip_event.towers.crops import ByteCrop
 
 PREPROCESS = open_clip.transform.PreprocessCfg(size=(64, 64))
 

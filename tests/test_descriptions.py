@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from clip_event.cli import app
-from clip_event.tokens import Remembering, count
+from clip_event.towers.tokens import Remembering, count
 
 ARREST = {
     "id": "a",

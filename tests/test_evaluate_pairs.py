@@ -9,14 +9,14 @@ from PIL import Image
 from told import Told, photograph
 from typer.testing import CliRunner
 
-from clip_event._open_clip import open_clip
 from clip_event.cli import app
 from clip_event.evaluation.benchmarks.read import read_pairs
 from clip_event.evaluation.pairs import evaluate_pairs
-from clip_event.missing import MissingPictures
-from clip_event.model import ClipEvent
-from clip_event.models import MINI
+from clip_event.pictures.missing import MissingPictures
 from clip_event.scenes import scenes
+from clip_event.towers._open_clip import open_clip
+from clip_event.towers.models import MINI
+from clip_event.zeroshot.model import ClipEvent
 from extraction.records import InputError
 
 DEGREES = {f"t{number}": number for number in range(-20, 101)}

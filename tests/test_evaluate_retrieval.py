@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from clip_event.cli import app
 from clip_event.evaluation.retrieval import CELLS, evaluate_retrieval, nearer, read_captions
-from clip_event.missing import MissingPictures
+from clip_event.pictures.missing import MissingPictures
 from clip_event.scenes import scenes
 from extraction.records import InputError
 

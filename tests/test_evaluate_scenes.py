@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from clip_event.cli import app
 from clip_event.evaluation.scenes import _bare, _blind, right, scenes, told
-from clip_event.missing import MissingPictures
-from clip_event.model import ClipEvent
+from clip_event.pictures.missing import MissingPictures
 from clip_event.scenes import scenes as draw_scenes
-from clip_event.validation import Check, by_kind
+from clip_event.tuning.validation import Check, by_kind
+from clip_event.zeroshot.model import ClipEvent
 from templates.events import CaptionEvents, RecordError, read_events
 
 STYLES = ("sentence", "caption")

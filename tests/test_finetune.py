@@ -12,13 +12,13 @@ import torch
 from runs import config, every_line, lines, losses, quiet, settings, small_world
 from safetensors.torch import load_file
 
-from clip_event._open_clip import open_clip
-from clip_event.checkpoint import CheckpointError
-from clip_event.config import parse_config
 from clip_event.descriptions import describe
-from clip_event.finetune import FinetuneError, finetune
-from clip_event.missing import MissingPictures
-from clip_event.models import load
+from clip_event.pictures.missing import MissingPictures
+from clip_event.towers._open_clip import open_clip
+from clip_event.towers.models import load
+from clip_event.tuning.checkpoint import CheckpointError
+from clip_event.tuning.config import parse_config
+from clip_event.tuning.finetune import FinetuneError, finetune
 from templates.pairs import Wanted
 
 ROOT = Path(__file__).parent.parent
@@ -78,7 +78,7 @@ def test_a_killed_run_goes_on_to_the_same_losses_bit_for_bit(world, whole_run, t
     path = tmp_path / "run.json"
     path.write_text(json.dumps(settings(world, out)))
     program = (
-        "import json, sys\nfrom clip_event.config import parse_config\nfrom clip_event.finetune import finetune\n"
+        "import json, sys\nfrom clip_event import finetune\nfrom clip_event.tuning.config import parse_config\n"
         "finetune(parse_config(json.load(open(sys.argv[1]))), say=lambda line: print(line, flush=True))"
     )
     run = subprocess.Popen(

@@ -12,10 +12,10 @@ import pytest
 from asked import asked
 from PIL import Image
 
-from clip_event import folders
-from clip_event.folders import Record, fault, find_pictures
-from clip_event.pictures import FORMATS, PictureError
-from clip_event.stream import stream
+from clip_event.pictures import folders
+from clip_event.pictures.folders import Record, fault, find_pictures
+from clip_event.pictures.reading import FORMATS, PictureError
+from clip_event.zeroshot.stream import stream
 from extraction.records import InputError
 
 

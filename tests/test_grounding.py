@@ -8,16 +8,16 @@ import torch
 from PIL import Image
 from towers import native
 
-from clip_event._open_clip import open_clip
-from clip_event.grounding import arguments_of, ground
-from clip_event.model import ClipEvent, say
-from clip_event.models import load
-from clip_event.parts import Parts, cut_out, heat, patches, pooled_under, windows
-from clip_event.pictures import PictureError
-from clip_event.regions import Regions
+from clip_event.pictures.reading import PictureError
+from clip_event.pictures.regions import Regions
 from clip_event.scenes.acts import ACTS
 from clip_event.scenes.pictures import draw
 from clip_event.scenes.plans import plan
+from clip_event.towers._open_clip import open_clip
+from clip_event.towers.models import load
+from clip_event.zeroshot.grounding import arguments_of, ground
+from clip_event.zeroshot.model import ClipEvent, say
+from clip_event.zeroshot.parts import Parts, cut_out, heat, patches, pooled_under, windows
 from templates.ontology import load_ontology
 from templates.supposed import UnsayableError
 

@@ -9,16 +9,36 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ["templates", "extraction", "clip_event"]
+ROOMS = [
+    "sealed",
+    "written",
+    "scenes",
+    "pictures",
+    "towers",
+    "descriptions",
+    "page",
+    "data",
+    "tuning",
+    "zeroshot",
+    "evaluation",
+    "calibrating",
+    "training",
+    "commands",
+    "demo",
+    "cli",
+]
+"""What `clip_event` is made of, from the ground up."""
 HEAVY = ["torch", "spacy", "transformers", "datasets", "networkx", "lemminflect", "open_clip", "ray"]
 
 
 def imported(path: Path) -> set[str]:
+    """Full names of modules, and of what is taken from them."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names.add(node.module.split(".")[0])
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 
@@ -26,7 +46,18 @@ def imported(path: Path) -> set[str]:
 def test_imports_run_down_only(floor: int) -> None:
     above = set(FLOORS[floor + 1 :])
     for path in (ROOT / FLOORS[floor]).rglob("*.py"):
-        assert not imported(path) & above, path
+        assert not {name.split(".")[0] for name in imported(path)} & above, path
+
+
+def test_rooms_import_down_only() -> None:
+    package = ROOT / "clip_event"
+    parts = {path.stem for path in package.iterdir() if path.suffix == ".py" or list(path.glob("*.py"))}
+    assert parts - {"__init__"} == set(ROOMS)
+    for number, room in enumerate(ROOMS):
+        above = {f"clip_event.{one}" for one in ROOMS[number + 1 :]}
+        for path in [package / f"{room}.py", *(package / room).rglob("*.py")]:
+            found = imported(path) if path.exists() else set()
+            assert not {name for name in found if ".".join(name.split(".")[:2]) in above}, path
 
 
 @pytest.mark.parametrize(

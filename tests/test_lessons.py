@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from clip_event._open_clip import open_clip
-from clip_event.models import load
+from clip_event.towers._open_clip import open_clip
+from clip_event.towers.models import load
 from clip_event.training.lessons import Captions, Lesson, contrast, encoded, teach
 from clip_event.training.sentences import embedded, folder, start_pieces
 

@@ -8,7 +8,7 @@ import torch
 from slopes import assert_agrees
 from torch.nn import functional as F
 
-from clip_event.losses import (
+from clip_event.tuning.losses import (
     contrastive_loss,
     hard_negative_loss,
     image_logits,

@@ -268,7 +268,7 @@ def test_command_prints_both_conventions_and_one_object(folder):
 
 @pytest.fixture(scope="module")
 def mini():
-    from clip_event.model import ClipEvent
+    from clip_event.zeroshot.model import ClipEvent
 
     return ClipEvent.load("mini", device="cpu")
 
@@ -289,9 +289,9 @@ OWN = ["Conflict:Attack", "Contact:Meet", "Justice:Arrest-Jail", "Movement:Trans
 
 
 def test_a_model_says_the_type_whose_prompts_are_nearest_and_of_a_broken_photograph_none(mini, seen):
-    from clip_event.calibration import calibration_for
     from clip_event.evaluation.m2e2_model import predict
-    from clip_event.prompts import BACKGROUND, prompts
+    from clip_event.zeroshot.calibration import calibration_for
+    from clip_event.zeroshot.prompts import BACKGROUND, prompts
 
     names = [f"{number}.png" for number in range(21)]
     said = {prediction.image: prediction.events for prediction in predict(mini, names, seen, NEWS, OWN)}
@@ -311,7 +311,7 @@ def test_a_model_says_the_type_whose_prompts_are_nearest_and_of_a_broken_photogr
 
 def test_a_model_says_arguments_where_there_are_fillers(mini, seen, folder):
     from clip_event.evaluation.m2e2_model import predict
-    from clip_event.fillers import typical_fillers
+    from clip_event.zeroshot.fillers import typical_fillers
 
     names = [f"{number}.png" for number in (0, 1, 2, 3, 5, 6)]
     said = [event for one in predict(mini, names, seen, NEWS, OWN, fillers="typical") for event in one.events]

@@ -17,9 +17,9 @@ from torch.nn import functional as F
 
 import clip_event
 from clip_event.evaluation.scenes import told
-from clip_event.models import Loaded, _say_terms, load, save
-from clip_event.patches import encode_images
 from clip_event.scenes import draw, plan, record_of
+from clip_event.towers.models import Loaded, _say_terms, load, save
+from clip_event.towers.patches import encode_images
 from clip_event.training.learn import SIZE, _told, learn_on
 from clip_event.training.lessons import Lesson
 from clip_event.training.mini import PIECES, drawn, make_mini
@@ -51,8 +51,8 @@ assert not any(name.startswith("clip_event") for name in sys.modules)
 OURS = """
 import sys, torch
 from PIL import Image
-from clip_event.models import load
-from clip_event.texts import encode_texts
+from clip_event.towers.models import load
+from clip_event.towers.texts import encode_texts
 _, picture, out, *texts = sys.argv[1:]
 loaded = load("mini")
 with torch.no_grad():
@@ -131,7 +131,7 @@ def test_its_terms_are_said_once_a_process(caplog):
     _say_terms.cache_clear()
     for _ in range(2):
         load("mini")
-    said = [record.getMessage() for record in caplog.records if record.name == "clip_event.models"]
+    said = [record.getMessage() for record in caplog.records if record.name == "clip_event.towers.models"]
     assert len(said) == 1
     assert "for research only" in said[0]
     assert str(FOLDER / "LICENSE") in said[0]

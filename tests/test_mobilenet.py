@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from clip_event._open_clip import open_clip
+from clip_event.towers._open_clip import open_clip
 from clip_event.training.mobilenet import dequantise, fill, folded, norms, read_tflite, recalibrate
 
 timm = open_clip.timm_model.timm  # imported behind open_clip, which makes torchvision fit

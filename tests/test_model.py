@@ -11,9 +11,9 @@ from asked import asked
 from PIL import Image
 from towers import CONTEXT, TEXTS, native, wordpiece
 
-from clip_event._open_clip import open_clip
-from clip_event.model import ClipEvent, say
-from clip_event.pictures import PictureError
+from clip_event.pictures.reading import PictureError
+from clip_event.towers._open_clip import open_clip
+from clip_event.zeroshot.model import ClipEvent, say
 from templates.events import CaptionEvents
 from templates.ontology import load_ontology
 

@@ -17,8 +17,8 @@ from PIL import Image
 from safetensors.torch import load_file
 from towers import COCA, DIMENSION, SIZE, TEXT_TOWERS, TEXTS, VISION, bert, wordpiece
 
-from clip_event._open_clip import open_clip
-from clip_event.models import ModelError, load, save
+from clip_event.towers._open_clip import open_clip
+from clip_event.towers.models import ModelError, load, save
 
 ROOT = Path(__file__).resolve().parent.parent
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": "http://127.0.0.1:9"}

@@ -10,11 +10,11 @@ from loops import ALL, KINDS, collated, encoder, examples, gradients, missed
 from torch import Tensor, multiprocessing
 from torch import distributed as dist
 
-from clip_event.batches import Batch, Example, hashed
-from clip_event.config import Losses, parse_config
-from clip_event.objective import Features, Objective
-from clip_event.presets import PRESETS
-from clip_event.steps import backward
+from clip_event.data.batches import Batch, Example, hashed
+from clip_event.tuning.config import Losses, parse_config
+from clip_event.tuning.objective import Features, Objective
+from clip_event.tuning.presets import PRESETS
+from clip_event.tuning.steps import backward
 
 SCALE = 7.0
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clip_event.order import of_rank, order
+from clip_event.data.order import of_rank, order
 
 SEEDS = st.integers(0, 2**31)
 

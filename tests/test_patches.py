@@ -6,8 +6,8 @@ from torch import nn
 from torch.nn import functional as F
 from towers import COCA, VISION, image_tower, native, resnet
 
-from clip_event._open_clip import open_clip
-from clip_event.patches import encode_images, no_patches
+from clip_event.towers._open_clip import open_clip
+from clip_event.towers.patches import encode_images, no_patches
 
 KINDS = {
     "native": lambda: native("mini"),

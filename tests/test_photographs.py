@@ -8,7 +8,7 @@ from asked import asked
 from PIL import Image
 
 from clip_event.evaluation.photographs import photographs
-from clip_event.missing import MissingPictures
+from clip_event.pictures.missing import MissingPictures
 
 MODEL = asked()
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clip_event.missing import Missing, MissingPictures
-from clip_event.pictures import Part, PictureError, load, part_name, parted, place, read
+from clip_event.pictures.missing import Missing, MissingPictures
+from clip_event.pictures.reading import Part, PictureError, load, part_name, parted, place, read
 
 
 def packed(picture: Image.Image, form: str, **options: object) -> bytes:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from clip_event.cli import app
 from clip_event.evaluation.labels import read_labels
 from clip_event.evaluation.probe import Data, drawn, few, figures, linear, probe, sweep
-from clip_event.prompts import prompts
+from clip_event.zeroshot.prompts import prompts
 from templates.ontology import load_ontology
 
 

@@ -14,14 +14,14 @@ from test_texts import CLIP_TOKENIZER, DIRECTION, passes, tower
 from torch import nn
 from towers import HUGGING_FACE, TEXTS, native, wordpiece
 
-from clip_event.config import Optim
-from clip_event.finetune import finetune
-from clip_event.models import ModelError, load, save
-from clip_event.objective import Objective
-from clip_event.optimizer import optimizer
-from clip_event.prompt import Prompt, first_prompt
-from clip_event.steps import Encoder, backward
-from clip_event.texts import encode_texts
+from clip_event.towers.models import ModelError, load, save
+from clip_event.towers.prompt import Prompt, first_prompt
+from clip_event.towers.texts import encode_texts
+from clip_event.tuning.config import Optim
+from clip_event.tuning.finetune import finetune
+from clip_event.tuning.objective import Objective
+from clip_event.tuning.optimizer import optimizer
+from clip_event.tuning.steps import Encoder, backward
 
 CONTEXT = 5
 
@@ -70,7 +70,7 @@ def by_vocabulary(model: nn.Module, tokenizer, texts, prompt: Prompt):
 
 @pytest.mark.parametrize("kind", ["clip", "mini", "custom", "coca", "masked", "siglip", "clipa", *HUGGING_FACE])
 def test_the_vectors_are_words_in_front_of_every_text_and_get_their_gradient(kind, pieces, monkeypatch):
-    monkeypatch.setattr("clip_event.texts.PASS", 0)
+    monkeypatch.setattr("clip_event.towers.texts.PASS", 0)
     model, tokenizer = tower(kind, pieces)
     prompt = moved(first_prompt(model, tokenizer, CONTEXT))
     expected, slope_of_words = by_vocabulary(model, tokenizer, TEXTS, prompt)

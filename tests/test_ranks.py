@@ -15,8 +15,8 @@ from torch import distributed as dist
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from clip_event.losses import Reduce, contrastive_loss, hard_negative_loss, image_logits, mean
-from clip_event.ranks import gather, mean_over_ranks, placed
+from clip_event.tuning.losses import Reduce, contrastive_loss, hard_negative_loss, image_logits, mean
+from clip_event.tuning.ranks import gather, mean_over_ranks, placed
 
 IMAGES, TEXTS = 5, 9
 SHARES = {1: [(slice(0, 5), slice(0, 9))], 2: [(slice(0, 2), slice(0, 6)), (slice(2, 5), slice(6, 9))]}

@@ -20,11 +20,11 @@ from benchmarks.recipes.page import Card, Text, render
 from benchmarks.recipes.rows import ROWS, START
 from benchmarks.recipes.runs import GRID, Bench
 from benchmarks.recipes.table import difference, figure, results
-from clip_event.model import ClipEvent
-from clip_event.models import load, save
 from clip_event.page import Mark
-from clip_event.patches import encode_images
 from clip_event.scenes import scenes
+from clip_event.towers.models import load, save
+from clip_event.towers.patches import encode_images
+from clip_event.zeroshot.model import ClipEvent
 
 TIMM = {"timm_model_name": "mobilenetv2_035", "timm_model_pretrained": False, "timm_pool": "avg", "timm_proj": "linear"}
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from loops import KINDS, collated, encoder, examples, gradients
 
-from clip_event.batches import Example
-from clip_event.config import Losses, parse_config
-from clip_event.objective import Features, Objective
-from clip_event.regions import parse_regions, seen_boxes
-from clip_event.steps import backward
+from clip_event.data.batches import Example
+from clip_event.pictures.regions import parse_regions, seen_boxes
+from clip_event.tuning.config import Losses, parse_config
+from clip_event.tuning.objective import Features, Objective
+from clip_event.tuning.steps import backward
 
 BOXES = {0: [[0.0, 0.0, 0.5, 0.5], [0.1, 0.2, 0.9, 0.4]], 1: [], 2: [[-0.5, 0.3, 0.6, 1.7], [1.1, 0.0, 2.0, 1.0]]}
 
@@ -110,9 +110,9 @@ def settings(folder: Path, **data: object) -> dict:
 
 
 def test_a_run_takes_its_boxes_from_the_file(tmp_path):
-    from clip_event.assembly import assemble
-    from clip_event.ranks import Place
     from clip_event.scenes import scenes
+    from clip_event.tuning.assembly import assemble
+    from clip_event.tuning.ranks import Place
 
     scenes(tmp_path / "s", 12, size=96)
     rows = [json.loads(line) for line in (tmp_path / "s" / "gold.jsonl").read_text().splitlines()]

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from clip_event.detect import Detector, regions
-from clip_event.models import ModelError
-from clip_event.regions import RegionsError, RegionsFile, parse_regions
+from clip_event.pictures.regions import RegionsError, RegionsFile, parse_regions
+from clip_event.towers.models import ModelError
+from clip_event.zeroshot.detect import Detector, regions
 
 GOOD = {"image": "a.jpg", "width": 40, "height": 20, "boxes": [{"box": [1, 2, 30, 19.5], "label": "man", "score": 0.5}]}
 

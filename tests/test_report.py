@@ -17,9 +17,9 @@ from PIL import Image
 from scipy.stats import binomtest
 from test_page import HOSTILE, Page, in_chromium
 
-from clip_event import charts
-from clip_event.history import HistoryError, Pairs, leaves, read_run
-from clip_event.report import picture, report
+from clip_event.tuning import charts
+from clip_event.tuning.history import HistoryError, Pairs, leaves, read_run
+from clip_event.tuning.report import picture, report
 
 PLAN = {"event": "plan", "base": "mini", "preset": "event", "images": 1000, "steps": 4, "data": {"train": "a.jsonl"}}
 SETTINGS = {"losses": {"hard": {"weight": 0.5}}, "optim": {"lr": 1e-5}}

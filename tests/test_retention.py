@@ -7,7 +7,7 @@ import pytest
 import torch
 from slopes import assert_agrees
 
-from clip_event.retention import interpolate, retention_loss
+from clip_event.tuning.retention import interpolate, retention_loss
 
 
 def test_retention_is_the_mean_of_one_minus_cosine():

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from clip_event.assignments import OTHERS, Casting
-from clip_event.fillers import Candidate, candidates_of, read_fillers, typical_fillers
-from clip_event.model import ClipEvent
-from clip_event.roles import MARGIN, Texts, assign
 from clip_event.scenes import draw, plan, record_of
 from clip_event.scenes.acts import ACTS
+from clip_event.zeroshot.assignments import OTHERS, Casting
+from clip_event.zeroshot.fillers import Candidate, candidates_of, read_fillers, typical_fillers
+from clip_event.zeroshot.model import ClipEvent
+from clip_event.zeroshot.roles import MARGIN, Texts, assign
 from extraction.records import InputError
 from templates.describe import describe
 from templates.events import CaptionEvents

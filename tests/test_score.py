@@ -11,13 +11,13 @@ from PIL import Image
 from test_stream import REFUSED, TREATED, noise
 from typer.testing import CliRunner
 
-from clip_event.calibration import Calibration, write_calibration
 from clip_event.cli import app
-from clip_event.model import ClipEvent, say
-from clip_event.pictures import PictureError
-from clip_event.prompts import BACKGROUND
+from clip_event.pictures.reading import PictureError
 from clip_event.scenes import draw, plan
-from clip_event.scores import score
+from clip_event.zeroshot.calibration import Calibration, write_calibration
+from clip_event.zeroshot.model import ClipEvent, say
+from clip_event.zeroshot.prompts import BACKGROUND
+from clip_event.zeroshot.scores import score
 from extraction.records import InputError
 from templates.events import CaptionEvents
 from templates.ontology import load_ontology

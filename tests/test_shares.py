@@ -11,10 +11,10 @@ import pytest
 import torch
 from runs import config, small_world
 
-from clip_event.assembly import assemble, batches
-from clip_event.config import Config
 from clip_event.descriptions import describe
-from clip_event.ranks import Place
+from clip_event.tuning.assembly import assemble, batches
+from clip_event.tuning.config import Config
+from clip_event.tuning.ranks import Place
 from templates.pairs import Wanted
 
 CPU = torch.device("cpu")

@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from clip_event.pictures import PictureError, load
-from clip_event.shards import expand
-from clip_event.sources import Source, open_source
+from clip_event.data.shards import expand
+from clip_event.data.sources import Source, open_source
+from clip_event.pictures.reading import PictureError, load
 from extraction.extractor import EventExtractor
 from extraction.records import InputError
 from templates.events import CaptionEvents

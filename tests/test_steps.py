@@ -5,10 +5,10 @@ import torch
 from loops import ALL, KINDS, collated, encoder, examples, gradients, missed
 from torch import Tensor, nn
 
-from clip_event.batches import Batch
-from clip_event.config import Losses
-from clip_event.objective import Features, Objective
-from clip_event.steps import Encoder, backward
+from clip_event.data.batches import Batch
+from clip_event.tuning.config import Losses
+from clip_event.tuning.objective import Features, Objective
+from clip_event.tuning.steps import Encoder, backward
 
 
 def moved() -> Encoder:

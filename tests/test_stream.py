@@ -16,11 +16,11 @@ from PIL import Image
 from torch.nn import functional as F
 from towers import hugging_face, image_tower, native
 
-from clip_event._open_clip import open_clip
 from clip_event.evaluation.photographs import _found
-from clip_event.patches import encode_images
-from clip_event.pictures import PictureError, read
-from clip_event.stream import stream
+from clip_event.pictures.reading import PictureError, read
+from clip_event.towers._open_clip import open_clip
+from clip_event.towers.patches import encode_images
+from clip_event.zeroshot.stream import stream
 
 MODEL = asked()
 

@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from towers import CONTEXT, HUGGING_FACE, SIZE, TEXTS, hugging_face, native, scaled, seeded, wordpiece
 
-from clip_event._open_clip import open_clip
-from clip_event.texts import GROUPS, encode_texts, encode_tokens, full_length, groups, lengths, pad_id
+from clip_event.towers._open_clip import open_clip
+from clip_event.towers.texts import GROUPS, encode_texts, encode_tokens, full_length, groups, lengths, pad_id
 
 CLIP_TOKENIZER = open_clip.tokenizer.SimpleTokenizer()
 DIRECTION = torch.randn(16, generator=torch.Generator().manual_seed(1))
@@ -22,7 +22,7 @@ def pieces(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def even_a_few_texts_are_run_in_groups(monkeypatch):
-    monkeypatch.setattr("clip_event.texts.PASS", 0)
+    monkeypatch.setattr("clip_event.towers.texts.PASS", 0)
 
 
 def masked():
@@ -188,6 +188,6 @@ def test_one_long_text_does_not_make_the_others_long():
 
 
 def test_a_pass_of_its_own_has_to_save_more_than_it_costs(monkeypatch):
-    monkeypatch.setattr("clip_event.texts.PASS", 256)
+    monkeypatch.setattr("clip_event.towers.texts.PASS", 256)
     assert groups([8] * 10 + [32] * 10, 77) == [(32, list(range(20)))]  # 240 tokens of padding
     assert [length for length, _ in groups([8] * 11 + [32] * 10, 77)] == [8, 32]  # 264

@@ -15,10 +15,10 @@ import torch
 from runs import config, every_line, lines, quiet, settings, small_world
 from safetensors.torch import load_file
 
-from clip_event.config import Config
-from clip_event.finetune import Stopped, finetune
-from clip_event.models import load
-from clip_event.order import order
+from clip_event.data.order import order
+from clip_event.towers.models import load
+from clip_event.tuning.config import Config
+from clip_event.tuning.finetune import Stopped, finetune
 
 ROOT = Path(__file__).parent.parent
 RECORDS, BATCH, EPOCH, STEPS, STOPPED = 46, 4, 11, 22, 14

@@ -6,9 +6,9 @@ import pytest
 import torch
 from towers import HUGGING_FACE, VISION, hugging_face, image_tower, native, resnet, wordpiece
 
-from clip_event.patches import encode_images
-from clip_event.texts import encode_texts
-from clip_event.trainable import check_gradients, count_trainable, merge, set_trainable, training_mode
+from clip_event.towers.patches import encode_images
+from clip_event.towers.texts import encode_texts
+from clip_event.towers.trainable import check_gradients, count_trainable, merge, set_trainable, training_mode
 
 TEXTS = ("police arrest a man", "a man", "a protester")
 KINDS = {

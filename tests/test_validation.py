@@ -12,12 +12,12 @@ from loops import KINDS, encoder, examples, missed, picture, tokens
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor
 
-from clip_event.batches import Collate, Example, Missed, Stated
-from clip_event.checkpoint import CHECKPOINT, CheckpointError, load_checkpoint, save_checkpoint
-from clip_event.metrics import METRICS, metrics
-from clip_event.pictures import PictureError
-from clip_event.sources import Item
-from clip_event.validation import Check, Result, Validation, by_kind, caption_of, hardest, retrieval
+from clip_event.data.batches import Collate, Example, Missed, Stated
+from clip_event.data.sources import Item
+from clip_event.pictures.reading import PictureError
+from clip_event.tuning.checkpoint import CHECKPOINT, CheckpointError, load_checkpoint, save_checkpoint
+from clip_event.tuning.metrics import METRICS, metrics
+from clip_event.tuning.validation import Check, Result, Validation, by_kind, caption_of, hardest, retrieval
 from templates.events import CaptionEvents
 
 COLLATE = Collate(tokens, KINDS, (3, 32, 32))

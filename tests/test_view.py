@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from clip_event._open_clip import open_clip
-from clip_event.view import overlap, under, view
+from clip_event.pictures.view import overlap, under, view
+from clip_event.towers._open_clip import open_clip
 
 SIZES = [(400, 400), (640, 401), (301, 999), (57, 33), (224, 225)]
 

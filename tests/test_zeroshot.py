@@ -9,13 +9,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from clip_event._open_clip import open_clip
-from clip_event.calibration import Calibration
-from clip_event.model import ClipEvent
-from clip_event.prompts import BACKGROUND, FORMS, prompts
 from clip_event.scenes import draw, plan
-from clip_event.text_cache import cached
-from clip_event.zeroshot import Classifier, classifier, ensembles
+from clip_event.towers._open_clip import open_clip
+from clip_event.zeroshot.calibration import Calibration
+from clip_event.zeroshot.classifiers import Classifier, classifier, ensembles
+from clip_event.zeroshot.model import ClipEvent
+from clip_event.zeroshot.prompts import BACKGROUND, FORMS, prompts
+from clip_event.zeroshot.text_cache import cached
 from templates import load_ontology
 from templates.formats import read_imsitu
 from templates.ontology import parse_ontology

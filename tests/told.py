@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch.nn.functional import pad
 
-from clip_event.model import ClipEvent
+from clip_event.zeroshot.model import ClipEvent
 
 STEP = 10  # of grey from one photograph to the next: 25 of them
 

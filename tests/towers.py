@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
-from clip_event._open_clip import open_clip
+from clip_event.towers._open_clip import open_clip
 
 DIMENSION, CONTEXT, VOCABULARY = 16, 40, 400
 VISION = {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8}

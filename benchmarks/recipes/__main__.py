@@ -21,7 +21,7 @@ from benchmarks.recipes.rows import MAIN, ROWS, START
 from benchmarks.recipes.runs import Bench
 from benchmarks.recipes.table import show
 from clip_event.evaluation.retrieval import read_captions
-from clip_event.model import ClipEvent
+from clip_event.zeroshot.model import ClipEvent
 
 SEEDS = (0, 1, 2)
 

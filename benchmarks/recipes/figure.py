@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.recipes.measures import GROUPS
 from benchmarks.recipes.rows import MAIN, OURS, START
 from benchmarks.recipes.table import figure, results
-from clip_event.charts import Axis, axis
+from clip_event.tuning.charts import Axis, axis
 from templates.whole import whole
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 460, 60, 150, 16, 50

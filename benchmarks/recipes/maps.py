@@ -18,17 +18,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from clip_event.assembly import Assembly, assemble
-from clip_event.batches import Example, Examples, Missed
-from clip_event.config import Config
-from clip_event.model import ClipEvent
-from clip_event.pictures import place as place_of
-from clip_event.pictures import read
-from clip_event.prepare import Progress
-from clip_event.ranks import Place
-from clip_event.sources import Item
-from clip_event.stream import DRAFT, read_ahead
-from clip_event.trainable import count_trainable
+from clip_event.data.batches import Example, Examples, Missed
+from clip_event.data.prepare import Progress
+from clip_event.data.sources import Item
+from clip_event.pictures.reading import place as place_of
+from clip_event.pictures.reading import read
+from clip_event.towers.trainable import count_trainable
+from clip_event.tuning.assembly import Assembly, assemble
+from clip_event.tuning.config import Config
+from clip_event.tuning.ranks import Place
+from clip_event.zeroshot.model import ClipEvent
+from clip_event.zeroshot.stream import DRAFT, read_ahead
 
 STAGE = 6
 """The first of MobileNetV2's seven stages that trains, counted from 0."""
@@ -137,7 +137,7 @@ class OnMaps(Examples):
 def assemble_on_maps(
     config: Config, place: Place, progress: Progress | None = None, *, maps: Maps, stage: int = STAGE
 ) -> Assembly:
-    """As `clip_event.assembly.assemble`, with the late stages on feature maps in place of the tower on photographs."""
+    """As `clip_event.tuning.assembly.assemble`, with the late stages on feature maps, not the tower on photographs."""
     found = assemble(config, place, progress)
     for encoder in (found.encoder, found.beginning):
         enter(encoder.model, stage)

@@ -16,10 +16,10 @@ from jinja2 import ChoiceLoader, PackageLoader
 from torch import Tensor
 
 from benchmarks.recipes.measures import drawn_from
-from clip_event.model import ClipEvent
 from clip_event.page import Mark, marks
-from clip_event.report import picture, signed
 from clip_event.sealed import engine, sealed
+from clip_event.tuning.report import picture, signed
+from clip_event.zeroshot.model import ClipEvent
 from templates.events import CaptionEvents, read_events
 from templates.pairs import Wanted, described
 from templates.whole import whole

@@ -17,11 +17,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from benchmarks.recipes.maps import BATCH, Maps, assemble_on_maps, enter
 from benchmarks.recipes.measures import Measures, Seen, measured, texts_of
 from benchmarks.recipes.rows import MAIN, ROWS, START
-from clip_event.assembly import assemble
-from clip_event.config import Config, parse_config
-from clip_event.finetune import finetune
-from clip_event.model import ClipEvent
-from clip_event.patches import encode_images
+from clip_event.towers.patches import encode_images
+from clip_event.tuning.assembly import assemble
+from clip_event.tuning.config import Config, parse_config
+from clip_event.tuning.finetune import finetune
+from clip_event.zeroshot.model import ClipEvent
 from templates.whole import whole
 
 Json = dict[str, Any]

@@ -10,9 +10,9 @@ import numpy as np
 from torch import Tensor
 
 from clip_event.evaluation.intervals import interval
-from clip_event.fillers import Candidate, candidates_of
-from clip_event.model import ClipEvent
-from clip_event.roles import Roles, Texts, assign
+from clip_event.zeroshot.fillers import Candidate, candidates_of
+from clip_event.zeroshot.model import ClipEvent
+from clip_event.zeroshot.roles import Roles, Texts, assign
 from templates.events import CaptionEvents
 from templates.ontology import load_ontology
 

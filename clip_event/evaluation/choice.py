@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from clip_event.evaluation.photographs import Photographs
-    from clip_event.model import ClipEvent
+    from clip_event.zeroshot.model import ClipEvent
 
 AT_ONCE = 256  # questions whose texts are encoded together
 

@@ -1,6 +1,6 @@
 """Photographs with one class each: the event that they show, or a label of the user's.
 
-`clip_event.labelled` reads events themselves, from records with captions, and goes on over bad ones.
+`clip_event.calibrating.labelled` reads events themselves, from records with captions, and goes on over bad ones.
 """
 
 from dataclasses import dataclass

@@ -43,7 +43,7 @@ from templates.ontology import Ontology
 from templates.whole import whole
 
 if TYPE_CHECKING:
-    from clip_event.model import ClipEvent
+    from clip_event.zeroshot.model import ClipEvent
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".webp")
 ENOUGH = 0.5  # intersection over union

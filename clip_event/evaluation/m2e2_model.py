@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from clip_event.classify import Answer, Classifying
 from clip_event.evaluation.photographs import photographs
 from clip_event.evaluation.predictions import PredictedArgument, PredictedEvent, Prediction
-from clip_event.model import ClipEvent
+from clip_event.zeroshot.classify import Answer, Classifying
+from clip_event.zeroshot.model import ClipEvent
 from templates.ontology import Ontology
 
 

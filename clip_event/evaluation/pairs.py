@@ -14,9 +14,9 @@ from clip_event.evaluation.benchmarks.pair import Benchmark, Pair
 from clip_event.evaluation.benchmarks.read import read_pairs
 from clip_event.evaluation.intervals import intervals, shares
 from clip_event.evaluation.photographs import Photographs, photographs
-from clip_event.missing import TOO_MANY, MissingPictures, too_many
-from clip_event.model import ClipEvent
-from clip_event.pictures import parted
+from clip_event.pictures.missing import TOO_MANY, MissingPictures, too_many
+from clip_event.pictures.reading import parted
+from clip_event.zeroshot.model import ClipEvent
 
 Figures = dict[tuple[str, ...], np.ndarray]
 """Where a figure stands in the result, to (pairs,) 1 where right, 0 where wrong, NaN where the pair does not count."""

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from clip_event.missing import TOO_MANY, MissingPictures, too_many
-from clip_event.model import ClipEvent
-from clip_event.pictures import Part, PictureError, parted, place
-from clip_event.stream import stream
+from clip_event.pictures.missing import TOO_MANY, MissingPictures, too_many
+from clip_event.pictures.reading import Part, PictureError, parted, place
+from clip_event.zeroshot.model import ClipEvent
+from clip_event.zeroshot.stream import stream
 
 SHOWN = 5
 

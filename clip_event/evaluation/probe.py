@@ -27,8 +27,8 @@ from torch import Tensor
 from clip_event.evaluation.intervals import interval
 from clip_event.evaluation.labels import read_labels
 from clip_event.evaluation.photographs import photographs
-from clip_event.model import ClipEvent
-from clip_event.zeroshot import classifier, ensembles
+from clip_event.zeroshot.classifiers import classifier, ensembles
+from clip_event.zeroshot.model import ClipEvent
 from templates.formats import read_ontology
 
 Json = dict[str, Any]

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from clip_event.evaluation.intervals import intervals, shares
 from clip_event.evaluation.photographs import photographs
-from clip_event.model import ClipEvent
+from clip_event.zeroshot.model import ClipEvent
 from extraction.records import Bad, InputError, read_rows
 
 LEVELS = (1, 5, 10)

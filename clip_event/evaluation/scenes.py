@@ -19,11 +19,11 @@ from torch import Tensor
 from clip_event.evaluation.acted import boxes_on_actors, casts
 from clip_event.evaluation.intervals import interval
 from clip_event.evaluation.photographs import photographs
-from clip_event.model import ClipEvent
-from clip_event.pictures import PictureError, load, place
-from clip_event.stream import stream
-from clip_event.validation import ranks
-from clip_event.zeroshot import classifier
+from clip_event.pictures.reading import PictureError, load, place
+from clip_event.tuning.validation import ranks
+from clip_event.zeroshot.classifiers import classifier
+from clip_event.zeroshot.model import ClipEvent
+from clip_event.zeroshot.stream import stream
 from templates.confusable import Confusable
 from templates.corpus import Corpus
 from templates.events import CaptionEvents, read_events

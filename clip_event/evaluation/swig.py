@@ -33,7 +33,7 @@ from clip_event.evaluation.predictions import PredictedEvent, Prediction, read_p
 from extraction.records import InputError
 
 if TYPE_CHECKING:
-    from clip_event.model import ClipEvent
+    from clip_event.zeroshot.model import ClipEvent
 
 SETTINGS = {"top1": 1, "top5": 5, "gold_verb": None}
 """How many verbs of a prediction are looked at; None where the gold verb is given."""

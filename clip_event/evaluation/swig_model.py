@@ -8,13 +8,13 @@ import torch
 from pydantic import BaseModel, TypeAdapter
 from torch import Tensor
 
-from clip_event.calibration import calibration_for
 from clip_event.evaluation.files import read_json
 from clip_event.evaluation.photographs import photographs
 from clip_event.evaluation.predictions import PredictedArgument, PredictedEvent, Prediction
 from clip_event.evaluation.swig import Situation, read_annotations
-from clip_event.model import ClipEvent
-from clip_event.zeroshot import classifier
+from clip_event.zeroshot.calibration import calibration_for
+from clip_event.zeroshot.classifiers import classifier
+from clip_event.zeroshot.model import ClipEvent
 from templates.describe import describe
 from templates.formats import read_imsitu
 from templates.ontology import Ontology

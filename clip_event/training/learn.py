@@ -7,9 +7,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from clip_event.models import Loaded
 from clip_event.scenes import Scene
 from clip_event.scenes.captions import tell
+from clip_event.towers.models import Loaded
 from clip_event.training.lessons import Captions, Report, contrast, encoded, teach
 from clip_event.training.mobilenet import folded
 from clip_event.training.photographs import Photographs, cropped, lit, pixels, shrunk

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from clip_event.losses import contrastive_loss
-from clip_event.models import Loaded
-from clip_event.optimizer import LARGEST_SCALE, share
-from clip_event.texts import encode_tokens, lengths, pad_id
+from clip_event.towers.models import Loaded
+from clip_event.towers.texts import encode_tokens, lengths, pad_id
 from clip_event.training.sentences import WIDTH
+from clip_event.tuning.losses import contrastive_loss
+from clip_event.tuning.optimizer import LARGEST_SCALE, share
 
 UNKNOWN, END = 1, 3  # ids of an unknown piece and of the end of a text
 SHOWN = 20  # steps in a line of the report

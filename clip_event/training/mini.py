@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clip_event.models import CONFIG, MINI, Loaded, load, save
 from clip_event.scenes import Scene, draw, plan
+from clip_event.towers.models import CONFIG, MINI, Loaded, load, save
 from clip_event.training.learn import PART, SIZE, learn_both, learn_on, learn_words
 from clip_event.training.lessons import Captions, Report
 from clip_event.training.mobilenet import fill, read_tflite, recalibrate

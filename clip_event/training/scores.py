@@ -12,11 +12,11 @@ from torch import Tensor
 
 from clip_event.evaluation.retrieval import evaluate_retrieval
 from clip_event.evaluation.scenes import GALLERY, right, told
-from clip_event.model import ClipEvent
-from clip_event.models import Loaded
 from clip_event.scenes import Scene, record_of
-from clip_event.texts import encode_texts
-from clip_event.validation import ranks
+from clip_event.towers.models import Loaded
+from clip_event.towers.texts import encode_texts
+from clip_event.tuning.validation import ranks
+from clip_event.zeroshot.model import ClipEvent
 from templates.events import CaptionEvents
 from templates.ontology import load_ontology
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from clip_event.evaluation.benchmarks.pair import Benchmark, Pair
 from clip_event.evaluation.files import checked
-from clip_event.pictures import part_name
+from clip_event.pictures.reading import part_name
 from extraction.records import InputError
 
 RARE = 25

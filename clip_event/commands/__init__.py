@@ -1,0 +1,1 @@
+"""The command line's groups, and what is printed for people."""
