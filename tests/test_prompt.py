@@ -16,7 +16,7 @@ from towers import HUGGING_FACE, TEXTS, native, wordpiece
 
 from clip_event.towers.models import ModelError, load, save
 from clip_event.towers.prompt import Prompt, first_prompt
-from clip_event.towers.texts import encode_texts
+from clip_event.towers.texts import PASS, encode_texts
 from clip_event.tuning.config import Optim
 from clip_event.tuning.finetune import finetune
 from clip_event.tuning.objective import Objective
@@ -70,7 +70,7 @@ def by_vocabulary(model: nn.Module, tokenizer, texts, prompt: Prompt):
 
 @pytest.mark.parametrize("kind", ["clip", "mini", "custom", "coca", "masked", "siglip", "clipa", *HUGGING_FACE])
 def test_the_vectors_are_words_in_front_of_every_text_and_get_their_gradient(kind, pieces, monkeypatch):
-    monkeypatch.setattr("clip_event.towers.texts.PASS", 0)
+    monkeypatch.setitem(PASS, "cpu", 0)
     model, tokenizer = tower(kind, pieces)
     prompt = moved(first_prompt(model, tokenizer, CONTEXT))
     expected, slope_of_words = by_vocabulary(model, tokenizer, TEXTS, prompt)

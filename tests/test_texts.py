@@ -9,7 +9,7 @@ from torch.nn.parallel import DistributedDataParallel
 from towers import CONTEXT, HUGGING_FACE, SIZE, TEXTS, hugging_face, native, scaled, seeded, wordpiece
 
 from clip_event.towers._open_clip import open_clip
-from clip_event.towers.texts import GROUPS, encode_texts, encode_tokens, full_length, groups, lengths, pad_id
+from clip_event.towers.texts import GROUPS, PASS, encode_texts, encode_tokens, full_length, groups, lengths, pad_id
 
 CLIP_TOKENIZER = open_clip.tokenizer.SimpleTokenizer()
 DIRECTION = torch.randn(16, generator=torch.Generator().manual_seed(1))
@@ -22,7 +22,7 @@ def pieces(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def even_a_few_texts_are_run_in_groups(monkeypatch):
-    monkeypatch.setattr("clip_event.towers.texts.PASS", 0)
+    monkeypatch.setitem(PASS, "cpu", 0)
 
 
 def masked():
@@ -173,7 +173,7 @@ def test_gradients_are_the_same_when_the_call_is_inside_a_distributed_module(tmp
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.integers(1, 77), min_size=1, max_size=300), st.sampled_from([77, 200]))
 def test_groups_hold_every_text_once_at_a_length_that_fits(used, context):
-    made = groups(used, context)
+    made = groups(used, context, 0)
     assert sorted(row for _, rows in made for row in rows) == list(range(len(used)))
     assert 1 <= len(made) <= GROUPS
     for length, rows in made:
@@ -184,10 +184,9 @@ def test_groups_hold_every_text_once_at_a_length_that_fits(used, context):
 
 
 def test_one_long_text_does_not_make_the_others_long():
-    assert [(length, len(rows)) for length, rows in groups([10] * 200 + [70], 77)] == [(16, 200), (72, 1)]
+    assert [(length, len(rows)) for length, rows in groups([10] * 200 + [70], 77, 256)] == [(16, 200), (72, 1)]
 
 
-def test_a_pass_of_its_own_has_to_save_more_than_it_costs(monkeypatch):
-    monkeypatch.setattr("clip_event.towers.texts.PASS", 256)
-    assert groups([8] * 10 + [32] * 10, 77) == [(32, list(range(20)))]  # 240 tokens of padding
-    assert [length for length, _ in groups([8] * 11 + [32] * 10, 77)] == [8, 32]  # 264
+def test_a_pass_of_its_own_has_to_save_more_than_it_costs():
+    assert groups([8] * 10 + [32] * 10, 77, 256) == [(32, list(range(20)))]  # 240 tokens of padding
+    assert [length for length, _ in groups([8] * 11 + [32] * 10, 77, 256)] == [8, 32]  # 264

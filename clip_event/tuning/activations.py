@@ -65,5 +65,6 @@ def _same(tensor: Tensor) -> Tensor:
 
 def _tokens(encoder: Encoder, tokens: Tensor) -> int:
     """How many tokens go through the tower for these texts, padding included."""
+    device = next(encoder.model.parameters()).device
     tokens = tokens if encoder.prompt is None else encoder.prompt.placed(tokens)
-    return sum(length * len(rows) for length, rows in runs(tokens, encoder.pad, encoder.short))
+    return sum(length * len(rows) for length, rows in runs(tokens, encoder.pad, encoder.short, device))
