@@ -21,7 +21,7 @@ def main() -> None:
     given = parser.parse_args()
     began = time.time()
     for name in (*given.modules, *(["growth"] * given.full)):
-        print(f"{name} ...", file=sys.stderr, flush=True)
+        print(f"{(time.time() - began) / 60:4.1f} min: {name} ...", file=sys.stderr, flush=True)
         subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], stdout=subprocess.DEVNULL, check=True)
     kept = [path for path in sorted(RESULTS.glob("*.json")) if path.stat().st_mtime >= began]
     show(Row(**one) for path in kept for one in json.loads(path.read_text(encoding="utf-8"))["rows"])

@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> list[Row]:
     add_photographs(parser, 2000)
     parser.add_argument("--model", default="mini")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--typical", action="store_true", help="with typical fillers too, which takes minutes a turn")
+    parser.add_argument("--fillers", choices=("few", "typical"), help="roles too; typical fillers take minutes a turn")
     parser.add_argument("--repeats", type=int, default=5)
     given = parser.parse_args(arguments)
     paths = photographs(given.photographs, given.count)
@@ -72,10 +72,10 @@ def main(arguments: list[str] | None = None) -> list[Row]:
         ways: dict[str, Callable[[], object]] = {
             "plain": lambda: plain(model, paths, given.workers),
             "event types": lambda: ours(model, paths, given.workers, out, None),
-            f"roles of {len(FEW)} fillers": lambda: ours(model, paths, given.workers, out, FEW),
         }
-        if given.typical:
-            ways["roles of typical fillers"] = lambda: ours(model, paths, given.workers, out, "typical")
+        if given.fillers:
+            fillers: Fillers = FEW if given.fillers == "few" else "typical"
+            ways[f"roles of {given.fillers} fillers"] = lambda: ours(model, paths, given.workers, out, fillers)
         times = alternately(ways, given.repeats)
     note = f"{given.model}, {given.count:,} photographs, {given.workers} workers"
     base = times.pop("plain")
