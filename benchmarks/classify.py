@@ -69,6 +69,8 @@ def main(arguments: list[str] | None = None) -> list[Row]:
     model = ClipEvent.load(given.model)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "answers.jsonl"
+        plain(model, paths[:BATCH], given.workers)
+        ours(model, paths[:BATCH], given.workers, out, None)
         ways: dict[str, Callable[[], object]] = {
             "plain": lambda: plain(model, paths, given.workers),
             "event types": lambda: ours(model, paths, given.workers, out, None),
@@ -76,7 +78,7 @@ def main(arguments: list[str] | None = None) -> list[Row]:
         if given.fillers:
             fillers: Fillers = FEW if given.fillers == "few" else "typical"
             ways[f"roles of {given.fillers} fillers"] = lambda: ours(model, paths, given.workers, out, fillers)
-        times = alternately(ways, given.repeats)
+        times = alternately(ways, given.repeats, warm=True)
     note = f"{given.model}, {given.count:,} photographs, {given.workers} workers"
     base = times.pop("plain")
     rows = [

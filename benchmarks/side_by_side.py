@@ -72,14 +72,14 @@ class Spent:
 Times = dict[str, list[Spent]]
 
 
-def alternately(ways: dict[str, Callable[[], object]], repeats: int) -> Times:
-    """What each way takes, one after the other, `repeats` times after a warm-up."""
+def alternately(ways: dict[str, Callable[[], object]], repeats: int, warm: bool = False) -> Times:
+    """What each way takes, one after the other, `repeats` times after a warm-up, unless they are `warm`."""
     times: Times = {name: [] for name in ways}
-    for turn in range(repeats + 1):
+    for turn in range(repeats + (not warm)):
         for name, way in ways.items():
             began = Spent.now()
             way()
-            if turn:
+            if warm or turn:
                 times[name].append(Spent.now() - began)
     return times
 

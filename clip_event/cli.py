@@ -7,7 +7,20 @@ import typer
 
 from clip_event import __version__
 from clip_event.commands.evaluate import evaluate_app
-from clip_event.commands.options import Actors, Cpus, Device, Engine, Gpus, OnEngine, Ontology, Shard, pool_of
+from clip_event.commands.options import (
+    Actors,
+    Cpus,
+    Device,
+    Engine,
+    Errors,
+    Gpus,
+    OnEngine,
+    Ontology,
+    Out,
+    Shard,
+    Strict,
+    pool_of,
+)
 from clip_event.commands.photographs import photographs_app
 from clip_event.commands.plain_errors import plain_errors, say_aside
 
@@ -43,13 +56,13 @@ def main(
 @app.command()
 def extract(
     source: Annotated[str, typer.Argument(metavar="IN", help="JSONL, CSV, Parquet, .gz, a saved data set, or -.")],
-    out: Annotated[str, typer.Option("-o", "--out", help="JSONL file to write; - is standard output.")] = "-",
+    out: Out = "-",
     ontology: Ontology = "news",
     batch_size: BatchSize = 64,
     device: Device = "auto",
-    errors: Annotated[Path | None, typer.Option(help="File for bad records. [default: beside OUT]")] = None,
+    errors: Errors = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad record.")] = False,
+    strict: Strict = False,
     engine: OnEngine = Engine.plain,
     actors: Actors = None,
     cpus: Cpus = None,
@@ -90,7 +103,7 @@ def extract(
 @app.command()
 def describe(
     source: Annotated[str, typer.Argument(metavar="IN", help="events.jsonl, also .gz, or - for standard input.")],
-    out: Annotated[str, typer.Option("-o", "--out", help="JSONL file to write; - is standard output.")] = "-",
+    out: Out = "-",
     styles: Annotated[str, typer.Option(help="Of sentence, short, type, caption, edited, graph, given.")] = (
         "sentence,short,caption"
     ),
@@ -106,8 +119,8 @@ def describe(
     epoch: Annotated[int, typer.Option(help="Another epoch gives other negatives.")] = 0,
     seed: Annotated[int, typer.Option(help="Of the whole run.")] = 0,
     given: Annotated[Path | None, typer.Option(help="JSONL of id, event, text: texts for the style given.")] = None,
-    errors: Annotated[Path | None, typer.Option(help="File for bad records. [default: beside OUT]")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad record.")] = False,
+    errors: Errors = None,
+    strict: Strict = False,
 ) -> None:
     """Say events in English, each with hard negatives that only the photograph can refute.
 

@@ -24,6 +24,9 @@ Images = Annotated[
     Path | None,
     typer.Option("--images", help="The folder of the photographs; nothing outside is read. [default: that of FILE]"),
 ]
+Out = Annotated[str, typer.Option("-o", "--out", help="JSONL file to write; - is standard output.")]
+Errors = Annotated[Path | None, typer.Option(help="File for what cannot be used. [default: beside OUT]")]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first that cannot be used.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")]
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Photographs in one pass of the model.")]
 Workers = Annotated[int, typer.Option(min=1, help="Threads that decode photographs.")]

@@ -11,12 +11,15 @@ from clip_event.commands.options import (
     Cpus,
     Device,
     Engine,
+    Errors,
     Gpus,
     Images,
     Model,
     OnEngine,
     Ontology,
+    Out,
     Shard,
+    Strict,
     Workers,
     asked,
     pool_of,
@@ -27,10 +30,7 @@ from clip_event.commands.plain_errors import plain_errors
 photographs_app = typer.Typer()
 
 Sources = Annotated[list[str], typer.Argument(metavar="IMAGES...", help="Files, folders, records with `image`, or -.")]
-Out = Annotated[str, typer.Option("-o", "--out", help="JSONL file to write; - is standard output.")]
 Calibration = Annotated[Path | None, typer.Option(help="From `calibrate`. [default: the model's]")]
-Errors = Annotated[Path | None, typer.Option(help="File for what cannot be used. [default: beside OUT]")]
-Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first that cannot be used.")]
 Labelled = Annotated[Path, typer.Argument(metavar="GOLD.jsonl", help="Records with image, events and salient.")]
 
 
