@@ -102,8 +102,15 @@ class Plan:
         return self._own[frame.type][1][role] if frame.type in self._own else role
 
     def kind(self, frame: Frame, role: str, head: int, reading: Reading) -> str:
-        """The likeliest entity kind of an argument's head, of those that its role allows."""
+        """The likeliest entity kind of an argument's head, of those that its role allows.
+
+        Where somebody acts, only a name may be a place: countries arrest, and "police", "court" and "gang" are none.
+        """
         if self.ontology is None:
             return best_kind(reading, head, self.labels.kinds)
         template = self.ontology[self._own[frame.type][0] if frame.type in self._own else frame.type]
-        return best_kind(reading, head, self.labels.kinds, template.roles[self.role(frame, role)].kinds)
+        spec = template.roles[self.role(frame, role)]
+        allowed = spec.kinds
+        if spec.acts and self.labels.pos[reading.pos[head]] == "NOUN":
+            allowed = tuple(kind for kind in allowed if kind != "place")
+        return best_kind(reading, head, self.labels.kinds, allowed)

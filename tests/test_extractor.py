@@ -126,6 +126,19 @@ def test_a_text_longer_than_the_reader_is_read_to_its_end(news: EventExtractor) 
     assert record["events"][-1]["trigger"]["start"] == caption.rindex("arrest")
 
 
+@pytest.mark.parametrize(
+    ("caption", "actor", "kind"),
+    [
+        ("Police arrest a man in Kyiv.", "Police", "person"),
+        ("A court convicts a banker in Madrid.", "court", "organization"),
+        ("Israel releases prisoners.", "Israel", "place"),
+    ],
+)
+def test_only_a_name_is_a_place_that_acts(news: EventExtractor, caption: str, actor: str, kind: str) -> None:
+    (event,) = news.extract([caption])[0]["events"]
+    assert {argument["text"]: argument["entity"] for argument in event["arguments"]}[actor] == kind
+
+
 def test_open_events_are_typed_by_lemma(opened: EventExtractor) -> None:
     (record,) = opened.extract(["A child in a pink dress is climbing a set of stairs."])
     (event,) = record["events"]
