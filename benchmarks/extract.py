@@ -3,7 +3,8 @@
     python -m benchmarks.extract [CAPTIONS.jsonl] [--count 1000] [--repeats 5]
 
 Plainly means captions in file order, padded to the longest of their batch, in float32, and read with no pipeline around
-them. Without a file the captions are those of drawn scenes, which are shorter and more alike than a newspaper's.
+them. Without a file the captions are invented ones that the reader was trained on, as long as a newspaper's: 28
+words in the mean, where those of 150 news photographs have 29.
 """
 
 import argparse
@@ -14,8 +15,6 @@ from pathlib import Path
 import torch
 
 from benchmarks.side_by_side import Row, Times, alternately, keep, ratio, row, show
-from clip_event.scenes import plan
-from clip_event.scenes.make import record_of
 from extraction.captions import words_of
 from extraction.decode import Decoder
 from extraction.extractor import EventExtractor
@@ -25,10 +24,11 @@ from templates.ontology import load_ontology
 BATCH = 64
 
 
-def captions_of(path: Path | None, count: int) -> list[str]:
-    """So many captions of a file, or of drawn scenes without one."""
-    if path is None:
-        return [record_of(plan(number))["caption"] for number in range(count)]
+INVENTED = Path("extraction/training/data/written.jsonl")
+
+
+def captions_of(path: Path, count: int) -> list[str]:
+    """So many captions of a file."""
     rows: Iterable[object] = (found for _, found in read_rows(path))
     return [found["caption"] for found in islice((r for r in rows if not isinstance(r, Bad)), count)]  # type: ignore[index]
 
@@ -65,14 +65,15 @@ def speed(captions: list[str], repeats: int) -> Times:
 
 def main(arguments: list[str] | None = None) -> list[Row]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("captions", type=Path, nargs="?")
+    parser.add_argument("captions", type=Path, nargs="?", default=INVENTED)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=5)
     given = parser.parse_args(arguments)
     captions = captions_of(given.captions, given.count)
     times = speed(captions, given.repeats)
     whole, reader = times["whole"], times["reader"]
-    note = f"{len(captions):,} captions{' of drawn scenes' * (given.captions is None)}, {torch.get_num_threads()} cores"
+    told = " (invented)" if given.captions == INVENTED else ""
+    note = f"{len(captions):,} captions{told}, {torch.get_num_threads()} cores"
     around = [a - b for a, b in zip(whole, reader, strict=True)]
     rows = [
         row("extract", (len(captions) / spent.clock for spent in whole), ">= 200", note, "captions/s"),
