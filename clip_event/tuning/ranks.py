@@ -9,7 +9,9 @@ Every process has to call these in the same order, with a loss of 0 where it has
 """
 
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -147,6 +149,8 @@ def placed(device: str) -> Iterator[Place]:
         yield Place(rank, world, own, dist.new_group(timeout=LONGEST, backend="gloo"))
     except RuntimeError as error:
         if isinstance(error, dist.DistError) or "gloo" in str(error):  # which has no class of its own
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's, who would end this one before it says why
             raise ConnectionError(
                 "another process ended or hangs, and so this one ends; the report of torchrun says which. Go on with "
                 "--resume"
