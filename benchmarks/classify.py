@@ -2,7 +2,7 @@
 
     python -m benchmarks.classify [--photographs FOLDER] [--count 2000] [--model mini] [--workers 2] [--repeats 5]
 
-Ours is `clip_event.zeroshot.classify` from paths to a file of answers. The plain program is as one would write it with
+Ours is `clip_event.classify` from paths to a file of answers. The plain program is as one would write it with
 open_clip: a `DataLoader` whose workers open and preprocess the photographs, and `encode_image`; it compares with
 nothing and writes nothing. Both have the model loaded, the same batches and as many workers; ours decode in threads,
 the plain ones are processes. Our classifier of event types is read from the cache, as in any run but the first. With

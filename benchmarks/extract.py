@@ -19,12 +19,11 @@ from extraction.captions import words_of
 from extraction.decode import Decoder
 from extraction.extractor import EventExtractor
 from extraction.records import Bad, read_rows
+from extraction.training.recipe import OURS
 from templates.ontology import load_ontology
 
 BATCH = 64
-
-
-INVENTED = Path("extraction/training/data/written.jsonl")
+INVENTED = OURS / "written.jsonl"
 
 
 def captions_of(path: Path, count: int) -> list[str]:

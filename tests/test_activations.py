@@ -35,7 +35,7 @@ def counted(assembly: Assembly, encode) -> int:
         (5, {}),
         (None, {"image": "lora", "text": "lora", "rank": 2, "prompt": "learned"}),
         (None, {"image": "frozen"}),
-        (7, {"checkpointing": True}),
+        (9, {"checkpointing": True}),
     ],
 )
 def test_the_memory_of_a_plan_is_that_of_a_batch(world, tmp_path, chunk, model):
@@ -52,7 +52,7 @@ def test_the_memory_of_a_plan_is_that_of_a_batch(world, tmp_path, chunk, model):
         parts += [counted(assembly, lambda part=part: encoder.texts(part)) for part in batch.tokens.split(4 * chunk)]
         real = max(parts)
     assert assembly.plan["activations_mb"] * 2**20 == pytest.approx(real, rel=0.2)
-    assert real > 2**17
+    assert real > 2**18
 
 
 def test_of_frozen_towers_nothing_is_kept_and_measuring_draws_nothing(world, tmp_path):
